@@ -1,0 +1,143 @@
+"""From replaced attentions to rows of the table `counterfactual`, and the draws that are tied to an instance."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from jaxtyping import Float
+
+from attnaudit import tables
+from attnaudit.core import Batch, Trace
+from attnaudit.errors import UnsupportedModelError
+from attnaudit.models.interface import AuditedModel, LinearReadout
+from attnaudit.stats.divergence import jensen_shannon_divergence, total_variation_distance
+
+WHOLE_SITE = "site"
+
+
+def generator(seed: int, instance_id: str, purpose: str) -> np.random.Generator:
+    """Draws that depend on seed, instance and purpose alone: the same in any batch, order or resumed run."""
+    entropy = hashlib.sha256(f"{seed}\x00{instance_id}\x00{purpose}".encode()).digest()
+    return np.random.default_rng(np.frombuffer(entropy, dtype=np.uint32))
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One instance, reduced to its audited tokens: all that a linear read-out needs. float64.
+
+    `attention` sums to 1 over the audited tokens; `coefficients` and `bias` give the logits.
+    """
+
+    instance_id: str
+    attention: Float[np.ndarray, " token"]
+    coefficients: Float[np.ndarray, "output token"]
+    bias: Float[np.ndarray, " output"]
+
+    def output(self, attention: Float[np.ndarray, "*draw token"]) -> Float[np.ndarray, "*draw output"]:
+        """The distribution over classes under the given attention."""
+        logits = attention @ self.coefficients.T + self.bias
+        logits = logits - logits.max(axis=-1, keepdims=True)
+        powers = np.exp(logits)
+        return powers / powers.sum(axis=-1, keepdims=True)
+
+
+def cases(model: AuditedModel, batch: Batch, trace: Trace, *, needed_by: str) -> list[Case]:
+    """One `Case` a row of the batch.
+
+    Raises:
+        UnsupportedModelError: the model's output is not linear in its attention.
+    """
+    if not isinstance(model, LinearReadout):
+        raise UnsupportedModelError(f"`{needed_by}` needs a model whose output is linear in one attention")
+    evidence = model.evidence(batch, trace)
+    attention = trace.attention[model.sites[0]][:, 0, 0].double().cpu().numpy()
+    coefficients = evidence.coefficients.cpu().numpy()
+    bias = evidence.bias.cpu().numpy()
+    audited = batch.audit_mask.cpu().numpy()
+    found = []
+    for row, instance_id in enumerate(batch.instance_ids):
+        weights = attention[row, audited[row]]
+        found.append(Case(instance_id, weights / weights.sum(), coefficients[row][:, audited[row]], bias[row]))
+    return found
+
+
+@dataclass(slots=True)
+class Rows:
+    """Rows of the table `counterfactual` as they are gathered; `table` ends the gathering."""
+
+    kind: str
+    site: str
+    epsilon: float | None = None
+    columns: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in _GATHERED})
+
+    def add(
+        self,
+        case: Case,
+        attention: Float[np.ndarray, "draw token"],
+        *,
+        keep_weights: bool = False,
+        upper: Sequence[float | None] | None = None,
+    ) -> None:
+        """One row for each of the given attentions: how far it and its output are from the model's own."""
+        own = case.output(case.attention)
+        output = case.output(attention)
+        n = len(attention)
+        self._extend(
+            instance_id=[case.instance_id] * n,
+            draw=range(n),
+            output_tvd=total_variation_distance(output, own),
+            flipped=output.argmax(axis=-1) != own.argmax(),
+            attention_jsd=jensen_shannon_divergence(attention, case.attention),
+            certified_upper_jsd=[None] * n if upper is None else upper,
+            weights=list(attention) if keep_weights else [None] * n,
+            status=["ok"] * n,
+        )
+
+    def add_undefined(self, case: Case, status: str) -> None:
+        """One row that says why there is no value."""
+        self._extend(
+            instance_id=[case.instance_id],
+            draw=[0],
+            output_tvd=[None],
+            flipped=[None],
+            attention_jsd=[None],
+            certified_upper_jsd=[None],
+            weights=[None],
+            status=[status],
+        )
+
+    def table(self) -> pa.Table:
+        """All rows gathered, as the schema wants them."""
+        return tables.build(
+            "counterfactual",
+            {
+                **self.columns,
+                "site": self.site,
+                "scope": WHOLE_SITE,
+                "kind": self.kind,
+                "epsilon": self.epsilon,
+                "logit_mean": None,
+                "logit_variance": None,
+            },
+        )
+
+    def _extend(self, **columns: Any) -> None:
+        for name, values in columns.items():
+            self.columns[name].extend(values.tolist() if isinstance(values, np.ndarray) else values)
+
+
+_GATHERED = (
+    "instance_id",
+    "draw",
+    "output_tvd",
+    "flipped",
+    "attention_jsd",
+    "certified_upper_jsd",
+    "weights",
+    "status",
+)

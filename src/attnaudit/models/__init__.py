@@ -1,0 +1,23 @@
+"""Models that can be audited, and the way of weights in and out of them."""
+
+from __future__ import annotations
+
+from attnaudit.models.attentive import SCORERS, AttentiveClassifier
+from attnaudit.models.checkpoint import from_plain, load, save, to_plain
+from attnaudit.models.encoders import ENCODERS
+from attnaudit.models.interface import AuditedModel, check_attention
+
+MODELS: dict[str, type[AttentiveClassifier]] = {"attentive": AttentiveClassifier}
+
+__all__ = [
+    "ENCODERS",
+    "MODELS",
+    "SCORERS",
+    "AttentiveClassifier",
+    "AuditedModel",
+    "check_attention",
+    "from_plain",
+    "load",
+    "save",
+    "to_plain",
+]

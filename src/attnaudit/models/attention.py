@@ -1,0 +1,52 @@
+"""Scorers, the masked softmax, and the one place where an intervention enters.
+
+Additive and scaled-dot attention as in Jain & Wallace 2019 (text classification, no query).
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from attnaudit.core import Intervention, Site
+from attnaudit.models.interface import check_attention
+
+
+class Additive(nn.Module):
+    """v · tanh(W h + b), W from `dim` to half of it; v has no bias (the paper's tanh attention)."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.projection = nn.Linear(dim, dim // 2)
+        self.direction = nn.Linear(dim // 2, 1, bias=False)
+
+    def forward(self, states: Float[Tensor, "*rows dim"]) -> Float[Tensor, "*rows"]:
+        """One score a state, unbounded."""
+        return self.direction(torch.tanh(self.projection(states))).squeeze(-1)
+
+
+class Dot(nn.Module):
+    """w · h / √dim with a learned w and no bias (the paper's scaled dot attention)."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.direction = nn.Linear(dim, 1, bias=False)
+
+    def forward(self, states: Float[Tensor, "*rows dim"]) -> Float[Tensor, "*rows"]:
+        """One score a state, unbounded."""
+        return self.direction(states).squeeze(-1) / states.shape[-1] ** 0.5
+
+
+def attend(
+    scores: Float[Tensor, "batch token"],
+    allowed: Bool[Tensor, "batch token"],
+    site: Site,
+    intervention: Intervention | None,
+) -> Float[Tensor, "batch token"]:
+    """Softmax of the scores over the allowed tokens (at least one a row), or what the intervention puts instead."""
+    weights = torch.softmax(scores.masked_fill(~allowed, float("-inf")), dim=-1)
+    if intervention is None:
+        return weights
+    replaced = intervention(site, weights[:, None, None, :])
+    return check_attention(replaced, allowed)[:, 0, 0, :]

@@ -1,0 +1,143 @@
+"""What makes a model auditable: four members, and the fast paths that it may offer besides.
+
+A capability is never more than a fast path: each has a generic fallback here, built on `trace`, and a
+contract test says that the two agree. `check_attention` is the one place where replaced weights are checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from attnaudit.core import Attention, Batch, Embedding, Evidence, Intervention, Site, Trace
+from attnaudit.errors import AttentionError
+from attnaudit.instance import Instance
+from attnaudit.models.removal import without_token
+
+
+@runtime_checkable
+class AuditedModel(Protocol):
+    """The four members that every measure, counterfactual and diagnostic works on."""
+
+    sites: tuple[Site, ...]
+
+    def encode(self, instances: Sequence[Instance]) -> Batch:
+        """Instances → ids, masks and tokens with offsets."""
+
+    def embed(self, batch: Batch) -> Embedding:
+        """The word vectors that the model starts from."""
+
+    def trace(
+        self, batch: Batch, *, embedding: Embedding | None = None, intervention: Intervention | None = None
+    ) -> Trace:
+        """One forward pass, from `embedding` if given, with attention replaced by `intervention` if given."""
+
+
+@runtime_checkable
+class Replays(Protocol):
+    """Outputs for many attention distributions from one encoding."""
+
+    def replay(
+        self, batch: Batch, trace: Trace, attention: Float[Tensor, "batch draw head token"]
+    ) -> Float[Tensor, "batch draw output"]:
+        """Logits under each of the given attentions, all else as in `trace`."""
+
+
+@runtime_checkable
+class LinearReadout(Protocol):
+    """Logits that are linear in attention."""
+
+    def evidence(self, batch: Batch, trace: Trace) -> Evidence:
+        """The coefficients: how much each token pulls each logit when it has all the attention."""
+
+
+@runtime_checkable
+class Deletes(Protocol):
+    """Every leave-one-out output, sharing work."""
+
+    def delete_each(self, batch: Batch) -> Float[Tensor, "batch token output"]:
+        """Logits with each audited token left out; the untouched logits at every other position."""
+
+
+def check_attention(attention: Attention, allowed: Tensor) -> Attention:
+    """The same weights, if they are distributions over the allowed tokens.
+
+    Args:
+        attention: float [batch, head, query, token].
+        allowed: bool [batch, token], True where a token may be attended.
+
+    Raises:
+        AttentionError: another shape, a value that is not finite or below 0, weight on a token that may not
+            be attended, or a row that does not sum to 1 within 1e-4.
+    """
+    if attention.ndim != 4 or (attention.shape[0], attention.shape[3]) != tuple(allowed.shape):
+        raise AttentionError(
+            f"attention must have the shape [batch={allowed.shape[0]}, head, query, token={allowed.shape[1]}], "
+            f"found {list(attention.shape)}"
+        )
+    weights = attention.detach()
+    if not torch.isfinite(weights).all():
+        raise AttentionError("attention must be finite, found NaN or infinity")
+    if (weights < 0).any():
+        raise AttentionError(f"attention must not be negative, found {weights.min().item():.3g}")
+    outside = (weights * ~allowed[:, None, None, :]).sum(dim=-1).max().item()
+    if outside > 0:
+        raise AttentionError(f"attention must be 0 on markers and padding, found {outside:.3g} there")
+    off = (weights.sum(dim=-1) - 1).abs().max().item()
+    if off > 1e-4:
+        raise AttentionError(f"rows of attention must sum to 1, found one that is off by {off:.3g}")
+    return attention
+
+
+def replay(
+    model: AuditedModel, batch: Batch, trace: Trace, attention: Float[Tensor, "batch draw head token"]
+) -> Float[Tensor, "batch draw output"]:
+    """Logits under each of the given attentions: the model's own way, or a forward pass a draw."""
+    if isinstance(model, Replays):
+        return model.replay(batch, trace, attention)
+    return replay_by_trace(model, batch, attention)
+
+
+def replay_by_trace(
+    model: AuditedModel, batch: Batch, attention: Float[Tensor, "batch draw head token"]
+) -> Float[Tensor, "batch draw output"]:
+    """The fallback: one forward pass a draw, for models that attend at one site with one query."""
+    outputs = []
+    for draw in attention.unbind(dim=1):
+        trace = model.trace(batch, intervention=lambda _site, _weights, draw=draw: draw[:, :, None, :])
+        outputs.append(trace.logits[:, 0])
+    return torch.stack(outputs, dim=1)
+
+
+_PAIRS = 2**21
+"""Most pairs of tokens that one call of a model's `delete_each` is given (unless one text alone has more)."""
+
+
+def delete_each(model: AuditedModel, batch: Batch) -> Float[Tensor, "batch token output"]:
+    """Logits with each audited token left out: the model's own way, or a forward pass a token.
+
+    Memory is bounded by handing over few rows at a time: all but one text's pairs of tokens are counted.
+    """
+    each = model.delete_each if isinstance(model, Deletes) else partial(delete_each_by_trace, model)
+    at_once = max(1, _PAIRS // batch.token_ids.shape[1] ** 2)
+    parts = [each(batch.select(slice(i, i + at_once))) for i in range(0, len(batch), at_once)]
+    return torch.cat(parts)
+
+
+def delete_each_by_trace(model: AuditedModel, batch: Batch) -> Float[Tensor, "batch token output"]:
+    """The fallback, and the definition: delete the token, encode and attend anew.
+
+    Costs one forward pass a token position. A row whose only audited token would go keeps its logits.
+    """
+    logits = model.trace(batch).logits[:, 0]
+    outputs = logits[:, None, :].repeat(1, batch.token_ids.shape[1], 1)
+    deletable = batch.audit_mask & (batch.n_audited > 1)[:, None]
+    for position in deletable.any(dim=0).nonzero().flatten().tolist():
+        rows = deletable[:, position].nonzero().flatten()
+        outputs[rows, position] = model.trace(without_token(batch, rows, position)).logits[:, 0]
+    return outputs

@@ -1,0 +1,57 @@
+"""Word vectors from a local file in GloVe or fastText text format, plain or gzip."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from attnaudit import text
+from attnaudit.errors import DataError
+
+
+def read_vectors(
+    path: str | Path, vocabulary: text.Vocabulary, dim: int
+) -> tuple[Float[Tensor, "word dim"], int]:
+    """The vectors of a vocabulary's words, 0 where the file has none, and how many were found.
+
+    A line holds a word and `dim` numbers, divided by spaces; a first line of two numbers (fastText) is skipped.
+    Words are looked up as the vocabulary has them, that is lower-cased. Only wanted words are kept in memory.
+
+    Raises:
+        DataError: no such file, not readable, a line of another length (its number is given), or no word found.
+    """
+    wanted: Mapping[str, int] = vocabulary.index()
+    vectors = torch.zeros(len(vocabulary), dim)
+    found = set()
+    path = Path(path)
+    try:
+        with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as lines:
+            for number, line in enumerate(lines, start=1):
+                word, *values = line.rstrip().split(" ")
+                if number == 1 and len(values) == 1:
+                    continue
+                if len(values) != dim:
+                    raise DataError(
+                        f"{path}, line {number}: a word must be followed by {dim} numbers (`model.embedding`), "
+                        f"found {len(values)}"
+                    )
+                if word in wanted and word not in found:
+                    vectors[wanted[word]] = torch.tensor([float(value) for value in values])
+                    found.add(word)
+    except FileNotFoundError:
+        raise DataError(f"{path}: there is no such file of word vectors (`model.vectors`)") from None
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read as word vectors: {error}") from None
+    except ValueError as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{path}, line {number}: must hold a word and numbers: {error}") from None
+    if not found:
+        raise DataError(f"{path}: holds a vector for none of the {len(vocabulary)} words of the vocabulary")
+    return vectors, len(found)

@@ -1,0 +1,101 @@
+"""An open run folder: its manifest, its tables, and what follows from them. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from html import escape
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from attnaudit import store
+from attnaudit.agreement import agreement, plausibility
+from attnaudit.card import Answer, card
+from attnaudit.summary import OVERALL, summarise
+from attnaudit.tables import TABLES
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A finished run. Tables are read, checked and derived when they are first asked for."""
+
+    folder: Path
+    manifest: Mapping[str, Any]
+    tables: Mapping[str, pa.Table] = field(repr=False)
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Result:
+        """The run in a folder.
+
+        Raises:
+            StoreError: the folder is missing, unfinished, altered, or from a newer version.
+        """
+        folder = Path(folder)
+        manifest = store.read_manifest(folder)
+        return cls(folder, manifest, _Tables(folder, manifest))
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, by index."""
+        return tuple(self.manifest["classes"])
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """`overall` and the predicted classes, as the summary has them."""
+        return tuple(dict.fromkeys([OVERALL, *self.tables["summary"]["group"].to_pylist()]))
+
+    @property
+    def card(self) -> list[Answer]:
+        """The answers, overall and by predicted class."""
+        return card(self.tables["summary"], self.groups)
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{escape(a.title)}</td><td>{escape(a.group)}</td><td><b>{escape(a.verdict)}</b></td>"
+            f"<td>{escape(a.sentence)}</td></tr>"
+            for a in self.card
+            if a.group == OVERALL
+        )
+        scores = self.tables["scores"].to_pylist()
+        quality = ", ".join(f"{s['metric']} {s['value']:.3f}" for s in scores if s["value"] is not None)
+        return (
+            f"<p><b>{escape(self.folder.name)}</b>: {self.manifest['data']['audited']} instances of "
+            f"{escape(self.manifest['data']['corpus'])}; {escape(quality)}</p>"
+            f"<table><tr><th>question</th><th>group</th><th>answer</th><th>why</th></tr>{rows}</table>"
+            f"<p>Tables: {', '.join(f'<code>{name}</code>' for name in self.tables)}</p>"
+        )
+
+
+class _Tables(Mapping[str, pa.Table]):
+    """Tables by name, each read or derived once."""
+
+    def __init__(self, folder: Path, manifest: Mapping[str, Any]) -> None:
+        self._folder = folder
+        self._manifest = manifest
+        self._known: dict[str, pa.Table] = {}
+
+    def __getitem__(self, name: str) -> pa.Table:
+        if name not in self._known:
+            self._known[name] = self._make(name)
+        return self._known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(TABLES)
+
+    def __len__(self) -> int:
+        return len(TABLES)
+
+    def _make(self, name: str) -> pa.Table:
+        match name:
+            case "agreement":
+                return agreement(self["importance"])
+            case "plausibility":
+                return plausibility(self["instances"], self["importance"])
+            case "summary":
+                return summarise(self, self._manifest["classes"])
+            case _ if name in TABLES:
+                return store.read_table(self._folder, name, self._manifest)
+            case _:
+                raise KeyError(f"{name}: the tables are {', '.join(TABLES)}")

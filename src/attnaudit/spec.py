@@ -1,0 +1,389 @@
+"""What was asked: typed values, read from TOML or YAML, checked all at once, hashed.
+
+The spec knows names and the range of each parameter, not what they mean: that is for the packages which
+hold them. A name of the form `my_module:MyMeasure` stands for something outside this package and is passed on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from attnaudit.errors import SpecError, unknown_name
+
+NUMBERS_VERSION = 1
+"""Raised whenever a change alters a published quantity, so that old runs are not taken for new ones."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+KNOWN: Mapping[str, tuple[str, ...]] = {
+    "task": ("planted", "sst", "imdb", "file", "hub"),
+    "model": ("attentive", "earlier"),
+    "encoder": ("bilstm", "cnn", "average"),
+    "attention": ("additive", "dot"),
+    "tokeniser": ("words-1", "words-nopunct-1"),
+    "measure": ("attention", "gradient_detached", "gradient_full", "leave_one_out"),
+    "counterfactual": ("permuted", "uniform", "adversarial_exact", "adversarial_search"),
+}
+"""Every name that a spec may use, by what it names; tests hold them against the packages that mean them."""
+
+
+def _known(kind: str) -> AfterValidator:
+    def check(name: str) -> str:
+        if name not in KNOWN[kind]:
+            raise ValueError(unknown_name(kind, name, KNOWN[kind]))
+        return name
+
+    return AfterValidator(check)
+
+
+# --- tasks -----------------------------------------------------------------------------------------------
+
+
+class Planted(_Strict):
+    """The generated corpus: reviews in which known evidence tokens decide the label."""
+
+    name: Literal["planted"] = "planted"
+    train: int = Field(1600, ge=20, description="number of training reviews")
+    dev: int = Field(200, ge=10, description="number of development reviews")
+    test: int = Field(400, ge=10, description="number of test reviews")
+    evidence: int = Field(2, ge=1, le=8, description="most evidence words in a review")
+    distractors: int = Field(2, ge=0, le=20, description="most opinion words about something else in a review")
+    negation: float = Field(0.15, ge=0, le=1, description="share of evidence that stands under a negation")
+    noise: float = Field(0.02, ge=0, lt=0.5, description="share of labels that are flipped")
+    shortest: int = Field(12, ge=8, description="fewest words in a review")
+    longest: int = Field(40, ge=8, le=5000, description="most words in a review")
+
+    @model_validator(mode="after")
+    def _lengths(self) -> Planted:
+        if self.shortest > self.longest:
+            raise ValueError(f"`shortest` ({self.shortest}) must not exceed `longest` ({self.longest})")
+        return self
+
+
+class Sst(_Strict):
+    """Stanford Sentiment Treebank, sentences, neutral ones left out."""
+
+    name: Literal["sst"] = "sst"
+
+
+class Imdb(_Strict):
+    """IMDB reviews of fewer than `below` words; a seeded fifth of them is audited, as in the paper."""
+
+    name: Literal["imdb"] = "imdb"
+    below: int = Field(400, ge=2, description="reviews with fewer words than this are kept")
+    audited: float = Field(0.2, gt=0, le=1, description="share of the kept test reviews that is audited")
+
+
+class File(_Strict):
+    """The user's own CSV, TSV, JSON lines or Parquet file with a text and a label column."""
+
+    name: Literal["file"] = "file"
+    path: str = Field(description="the file with all instances, or with the training part")
+    dev_path: str | None = Field(None, description="a file with the development part")
+    test_path: str | None = Field(None, description="a file with the test part")
+    text_column: str = Field("text", description="column that holds the text")
+    label_column: str = Field("label", description="column that holds the class")
+    split_column: str | None = Field(None, description="column that says train, dev or test")
+    drop_empty: bool = Field(False, description="leave rows with an empty text or label out")
+
+
+class Hub(_Strict):
+    """A data set of the Hugging Face hub (needs the extra `hub`)."""
+
+    name: Literal["hub"] = "hub"
+    dataset: str = Field(description="name on the hub, or a folder that the `datasets` library can load")
+    subset: str | None = Field(None, description="configuration of the data set")
+    text_column: str = "text"
+    label_column: str = "label"
+    drop_empty: bool = False
+
+
+# --- models and training ---------------------------------------------------------------------------------
+
+
+class Attentive(_Strict):
+    """An encoder, attention over its states, and a linear read-out (Jain & Wallace 2019)."""
+
+    name: Literal["attentive"] = "attentive"
+    encoder: Annotated[str, _known("encoder")] = Field("bilstm", description="what gives a state for each token")
+    attention: Annotated[str, _known("attention")] = Field("additive", description="what scores each state")
+    embedding: int = Field(300, ge=1, le=4096, description="dimensions of a word vector")
+    hidden: int = Field(128, ge=4, le=4096, description="units of the encoder (a direction)")
+    tokeniser: Annotated[str, _known("tokeniser")] | None = Field(
+        None, description="what cuts a text into tokens; the corpus's own where not given"
+    )
+    min_df: int | None = Field(None, ge=1, description="fewest training texts that hold a word; the corpus's own")
+    vectors: str | None = Field(None, description="file of word vectors in GloVe or fastText text format")
+
+
+class Earlier(_Strict):
+    """The model of an earlier run, audited without training."""
+
+    name: Literal["earlier"] = "earlier"
+    run: str = Field(description="folder of the earlier run")
+
+
+class Train(_Strict):
+    """How the model is fitted; the defaults are the paper's."""
+
+    epochs: int = Field(8, ge=1, le=10_000)
+    batch: int = Field(32, ge=1)
+    learning_rate: float = Field(1e-3, gt=0, le=10)
+    weight_decay: float = Field(1e-5, ge=0, le=1, description="of all but the attention's parameters")
+
+
+# --- measures and counterfactuals ------------------------------------------------------------------------
+
+
+class Measure(_Strict):
+    """A measure of importance without parameters."""
+
+    name: str
+
+
+class Permuted(_Strict):
+    """Attention re-assigned to the tokens at random."""
+
+    name: Literal["permuted"] = "permuted"
+    draws: int = Field(100, ge=1, le=100_000)
+
+
+class Uniform(_Strict):
+    """The same weight on every audited token."""
+
+    name: Literal["uniform"] = "uniform"
+
+
+class AdversarialExact(_Strict):
+    """The attention furthest away (JSD) among those whose output stays within `epsilon` (TVD)."""
+
+    name: Literal["adversarial_exact"] = "adversarial_exact"
+    epsilon: float = Field(0.01, gt=0, lt=1)
+
+
+class AdversarialSearch(_Strict):
+    """The paper's own gradient search for the same question: a lower bound."""
+
+    name: Literal["adversarial_search"] = "adversarial_search"
+    epsilon: float = Field(0.01, gt=0, lt=1)
+    starts: int = Field(5, ge=1, le=1000)
+    steps: int = Field(500, ge=1)
+    learning_rate: float = Field(0.01, gt=0)
+    penalty: float = Field(500.0, gt=0)
+
+
+class Outside(BaseModel):
+    """Something from outside the package, `my_module:MyMeasure`, with any parameters."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    name: str
+
+
+def _named(kind: str, *, default: str = "", others: str = "") -> tuple[BeforeValidator, Discriminator]:
+    """A bare string becomes `{name: …}`; the name decides which parameters are allowed."""
+
+    def table(value: Any) -> Any:
+        if isinstance(value, str):
+            return {"name": value}
+        if default and isinstance(value, Mapping) and "name" not in value:
+            return {"name": default, **value}
+        return value
+
+    def tag(value: Any) -> str:
+        name = value.get("name") if isinstance(value, Mapping) else getattr(value, "name", None)
+        if isinstance(name, str) and ":" in name:
+            return "outside"
+        return others if others and name in KNOWN[kind] else str(name)
+
+    return BeforeValidator(table), Discriminator(tag)
+
+
+_before_task, _tag_task = _named("task")
+_before_model, _tag_model = _named("model", default="attentive")
+_before_measure, _tag_measure = _named("measure", others="measure")
+_before_counter, _tag_counter = _named("counterfactual")
+
+TaskSpec = Annotated[
+    Annotated[Planted, Tag("planted")]
+    | Annotated[Sst, Tag("sst")]
+    | Annotated[Imdb, Tag("imdb")]
+    | Annotated[File, Tag("file")]
+    | Annotated[Hub, Tag("hub")]
+    | Annotated[Outside, Tag("outside")],
+    _tag_task,
+    _before_task,
+]
+ModelSpec = Annotated[
+    Annotated[Attentive, Tag("attentive")] | Annotated[Earlier, Tag("earlier")], _tag_model, _before_model
+]
+MeasureSpec = Annotated[
+    Annotated[Measure, Tag("measure")] | Annotated[Outside, Tag("outside")], _tag_measure, _before_measure
+]
+CounterfactualSpec = Annotated[
+    Annotated[Permuted, Tag("permuted")]
+    | Annotated[Uniform, Tag("uniform")]
+    | Annotated[AdversarialExact, Tag("adversarial_exact")]
+    | Annotated[AdversarialSearch, Tag("adversarial_search")]
+    | Annotated[Outside, Tag("outside")],
+    _tag_counter,
+    _before_counter,
+]
+
+
+class Spec(_Strict):
+    """One audit: which model, on which data, with which questions.
+
+    Two specs that are equal ask for the same numbers; where the work is done (device, threads, folder) is
+    not part of it.
+    """
+
+    task: TaskSpec = Planted()
+    model: ModelSpec = Attentive()
+    train: Train = Train()
+    measures: tuple[MeasureSpec, ...] = (
+        Measure(name="attention"),
+        Measure(name="gradient_detached"),
+        Measure(name="leave_one_out"),
+    )
+    counterfactuals: tuple[CounterfactualSpec, ...] = (Permuted(), Uniform(), AdversarialExact())
+    seed: int = Field(0, ge=0, lt=2**32, description="seed of everything that is drawn")
+    limit: int | None = Field(None, ge=1, description="audit only so many instances, drawn with the seed")
+    keep_text: bool = Field(True, description="write texts into tables and report")
+
+    @field_validator("measures", "counterfactuals")
+    @classmethod
+    def _no_twins(cls, entries: tuple[Any, ...]) -> tuple[Any, ...]:
+        names = [entry.name for entry in entries]
+        if twins := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"{', '.join(f'`{name}`' for name in twins)} must stand there only once")
+        return entries
+
+    @classmethod
+    def parse(cls, data: Mapping[str, Any], *, source: str = "spec") -> Spec:
+        """A spec from nested plain values.
+
+        Raises:
+            SpecError: one or more faults, all of them listed, each with its place.
+        """
+        try:
+            return cls.model_validate(dict(data))
+        except ValidationError as error:
+            raise SpecError(*_faults(error, source)) from None
+
+    @classmethod
+    def read(cls, path: str | Path) -> Spec:
+        """A spec from a `.toml`, `.yaml` or `.yml` file."""
+        return cls.parse(read_values(path), source=str(path))
+
+    def plain(self) -> dict[str, Any]:
+        """Nested plain values, as `parse` takes them and the manifest holds them."""
+        return self.model_dump(mode="json")
+
+
+def read_values(path: str | Path) -> dict[str, Any]:
+    """The values in a TOML or YAML file, unchecked.
+
+    Raises:
+        SpecError: no such file, another suffix, not UTF-8, not well-formed, or not a table at the top.
+    """
+    path = Path(path)
+    if path.suffix not in {".toml", ".yaml", ".yml"}:
+        raise SpecError(f"{path}: a spec must be a `.toml`, `.yaml` or `.yml` file")
+    try:
+        text = path.read_text(encoding="utf-8")
+        values = tomllib.loads(text) if path.suffix == ".toml" else yaml.safe_load(text)
+    except FileNotFoundError:
+        raise SpecError(f"{path}: there is no such file") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, yaml.YAMLError) as error:
+        raise SpecError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None
+    if values is None:
+        raise SpecError(f"{path}: the file is empty")
+    if not isinstance(values, dict):
+        raise SpecError(f"{path}: a spec must be a table of names and values, found a {type(values).__name__}")
+    return values
+
+
+def merged(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with the values of `override` in it; tables are merged, everything else is replaced.
+
+    A table that names another thing (`{name = "file"}` over `{name = "sst"}`) replaces the whole table, since
+    the parameters of one task mean nothing to another.
+    """
+    result = dict(base)
+    for key, value in override.items():
+        old = result.get(key)
+        old = {"name": old} if isinstance(old, str) and isinstance(value, Mapping) else old
+        same = isinstance(old, Mapping) and isinstance(value, Mapping) and value.get("name") in (None, old.get("name"))
+        result[key] = merged(old, value) if same else value  # type: ignore[arg-type]  # `same` says both are tables
+    return result
+
+
+def run_id(spec: Spec, data_digest: str, model_digest: str = "") -> str:
+    """Twelve hex digits that stand for the numbers a run will give: spec, data, model, numbers version."""
+    plain = spec.plain()
+    for place in _PLACES:  # where a file lies does not change a number; its content, in the digest, does
+        section, key = place
+        if isinstance(plain[section], dict) and key in plain[section]:
+            plain[section][key] = None
+    text = json.dumps([plain, data_digest, model_digest, NUMBERS_VERSION], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+_PLACES = (("task", "path"), ("task", "dev_path"), ("task", "test_path"), ("model", "run"), ("model", "vectors"))
+
+
+def _faults(error: ValidationError, source: str) -> list[str]:
+    return [f"{source}: {_fault(dict(item))}" for item in error.errors(include_url=False)]
+
+
+def _fault(item: dict[str, Any]) -> str:
+    """One of pydantic's faults in our words: place, what must hold, what was found."""
+    tags = {*KNOWN["task"], *KNOWN["model"], *KNOWN["counterfactual"], "measure", "outside"}
+    parts = [str(p) for i, p in enumerate(item["loc"]) if not (i and str(p) in tags)]
+    place = ".".join(parts) or "spec"
+    found = item.get("input")
+    match item["type"]:
+        case "extra_forbidden":
+            return f"`{place}`: {unknown_name('setting', parts[-1], _settings(item['loc']))}"
+        case "union_tag_invalid":
+            kind = {"measures": "measure", "counterfactuals": "counterfactual"}.get(parts[0], parts[0])
+            return f"`{place}`: {unknown_name(kind, str(item['ctx']['tag']), KNOWN[kind])}"
+        case "missing":
+            return f"`{place}`: must be given"
+        case "value_error":
+            return f"`{place}`: {item['ctx']['error']}"
+        case _:
+            return f"`{place}`: {item['msg'][0].lower()}{item['msg'][1:]}, found {found!r}"
+
+
+def _settings(loc: tuple[int | str, ...]) -> list[str]:
+    """The settings that exist where an unknown one was given."""
+    by_tag: dict[str, type[BaseModel]] = {
+        "planted": Planted, "sst": Sst, "imdb": Imdb, "file": File, "hub": Hub, "attentive": Attentive,
+        "earlier": Earlier, "train": Train, "measure": Measure, "permuted": Permuted, "uniform": Uniform,
+        "adversarial_exact": AdversarialExact, "adversarial_search": AdversarialSearch,
+    }  # fmt: skip
+    model = next((by_tag[str(p)] for p in reversed(loc[:-1]) if str(p) in by_tag), Spec)
+    return list(model.model_fields)

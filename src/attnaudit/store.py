@@ -1,0 +1,314 @@
+"""A run folder: written whole or not at all, resumed, read back, and verified against its manifest.
+
+    STORE/NAME/manifest.json                      what was asked, with what, how long, digests of all below
+    STORE/NAME/model.safetensors                  the audited model
+    STORE/NAME/<table>/<stage>-NNNNN.parquet      parts of a table, in the order of the instances
+
+While it is being written the folder is called `NAME.partial`; it takes its name when it is complete. Each part
+is written under a temporary name, flushed to the disk and renamed, so that a kill at any instant loses at most
+the part in hand. Reading needs no torch.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import io
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from attnaudit import tables
+from attnaudit.errors import SchemaError, StoreError
+
+MANIFEST = "manifest.json"
+MODEL = "model.safetensors"
+_PARTIAL = ".partial"
+_LOCK = "lock"
+_SECONDS = "seconds.json"
+_TEMPORARY = ".tmp"
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A run folder while it is being written, by one process at a time."""
+
+    folder: Path
+    final: Path
+
+    def has(self, table: str, stage: str, number: int) -> bool:
+        """Whether this part is already there, whole."""
+        return self._part(table, stage, number).exists()
+
+    def write(self, table: str, stage: str, number: int, rows: pa.Table) -> None:
+        """Write one part of a table.
+
+        Raises:
+            SchemaError: the rows break the schema of the table.
+            StoreError: they cannot be written, for instance because the device is full.
+        """
+        sink = io.BytesIO()
+        pq.write_table(tables.check(table, rows), sink, compression="zstd")
+        write_atomically(self._part(table, stage, number), sink.getvalue())
+
+    def read(self, table: str) -> pa.Table:
+        """The rows of a table so far."""
+        parts = sorted((self.folder / table).glob("*.parquet"))
+        return _joined(table, [_parsed(table, part, part.read_bytes()) for part in parts])
+
+    def seconds(self) -> dict[str, float]:
+        """Wall seconds of each stage, over all attempts at this run."""
+        path = self.folder / _SECONDS
+        return json.loads(path.read_text()) if path.exists() else {}
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        """Count the time that is spent inside towards a stage, also when it ends by an exception."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            spent = self.seconds()
+            spent[stage] = round(spent.get(stage, 0.0) + time.perf_counter() - start, 3)
+            write_atomically(self.folder / _SECONDS, json.dumps(spent).encode())
+
+    def finish(self, manifest: Mapping[str, Any]) -> Path:
+        """Write the manifest with the digests of everything, and give the folder its name.
+
+        Returns:
+            The finished run folder.
+        """
+        for leftover in (self.folder / _SECONDS, self.folder / _LOCK, *self.folder.rglob(f"*{_TEMPORARY}*")):
+            leftover.unlink(missing_ok=True)
+        files = sorted(p for p in self.folder.rglob("*") if p.is_file() and p.name != MANIFEST)
+        content: dict[str, Any] = dict(manifest)
+        content["tables"] = {}
+        content["files"] = {}
+        for path in files:
+            data = path.read_bytes()
+            entry = {"sha256": hashlib.sha256(data).hexdigest(), "size_bytes": len(data)}
+            if path.suffix == ".parquet":
+                table = content["tables"].setdefault(path.parent.name, {"rows": 0, "parts": {}})
+                entry["rows"] = pq.read_metadata(io.BytesIO(data)).num_rows
+                table["rows"] += entry["rows"]
+                table["parts"][path.name] = entry
+            else:
+                content["files"][path.name] = entry
+        content["schema_version"] = tables.SCHEMA_VERSION
+        content["complete"] = True
+        content["manifest_sha256"] = _manifest_digest(content)
+        write_atomically(self.folder / MANIFEST, json.dumps(content, indent=1, ensure_ascii=False).encode())
+        if self.final.exists():  # another process finished the same run first: its numbers are the same
+            shutil.rmtree(self.folder)
+        else:
+            self.folder.rename(self.final)
+            _flush_folder(self.final.parent)
+        return self.final
+
+    def _part(self, table: str, stage: str, number: int) -> Path:
+        return self.folder / table / f"{stage}-{number:05d}.parquet"
+
+
+@contextmanager
+def draft(store: str | Path, name: str) -> Iterator[Draft]:
+    """The folder of a run in the making: a new one, or what an interrupted attempt left.
+
+    Raises:
+        StoreError: another process is writing the same run, or the folder cannot be made.
+    """
+    final = Path(store) / name
+    folder = final.with_name(name + _PARTIAL)
+    with _said_plainly(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / _LOCK).open("w")
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise StoreError(f"{folder}: another process is writing this run; wait for it, or stop it") from None
+        for leftover in folder.rglob(f"*{_TEMPORARY}*"):
+            leftover.unlink(missing_ok=True)
+        yield Draft(folder, final)
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file so that it is there whole or not at all, also after a kill or a power cut.
+
+    Raises:
+        StoreError: it cannot be written, for instance because the device is full.
+    """
+    temporary = path.with_name(f"{path.name}{_TEMPORARY}{os.getpid()}")
+    with _said_plainly(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        _flush_folder(path.parent)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn what the system says when `path` cannot be written into words."""
+    with _said_plainly(path):
+        yield
+
+
+def find(store: str | Path, name: str) -> Path | None:
+    """The finished run of this name, if there is one."""
+    folder = Path(store) / name
+    return folder if (folder / MANIFEST).exists() else None
+
+
+def read_manifest(folder: str | Path) -> dict[str, Any]:
+    """The manifest of a finished run.
+
+    Raises:
+        StoreError: no such folder, no manifest, an unfinished run, or a manifest that was altered.
+        SchemaError: it was written by a newer version.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise StoreError(f"{folder}: there is no such run folder{_near(folder)}")
+    path = folder / MANIFEST
+    if not path.exists():
+        if folder.name.endswith(_PARTIAL) or (folder / _LOCK).exists():
+            raise StoreError(f"{folder}: the run is not finished; the same `attnaudit run` goes on with it")
+        raise StoreError(f"{folder}: must hold a `{MANIFEST}`; this is not a run folder")
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise StoreError(f"{path}: cannot be read: {error}") from None
+    if not isinstance(manifest, dict) or "schema_version" not in manifest:
+        raise StoreError(f"{path}: is not the manifest of a run")
+    version = manifest["schema_version"]
+    if version != tables.SCHEMA_VERSION:
+        newer = isinstance(version, int) and version > tables.SCHEMA_VERSION
+        cure = "install a newer attnaudit" if newer else "audit again"
+        raise SchemaError(
+            f"{folder}: its tables have version {version}, this attnaudit reads version "
+            f"{tables.SCHEMA_VERSION}; {cure}"
+        )
+    if not manifest.get("complete"):
+        raise StoreError(f"{folder}: the run is not complete; the same `attnaudit run` goes on with it")
+    if manifest.get("manifest_sha256") != _manifest_digest(manifest):
+        raise StoreError(f"{path}: was altered after the run (its digest does not fit its content)")
+    return manifest
+
+
+def read_table(folder: str | Path, name: str, manifest: Mapping[str, Any] | None = None) -> pa.Table:
+    """One stored table of a finished run, every part checked against its digest.
+
+    Raises:
+        StoreError: a part is missing or altered.
+        SchemaError: a part breaks the schema.
+    """
+    folder = Path(folder)
+    manifest = read_manifest(folder) if manifest is None else manifest
+    parts = manifest["tables"].get(name, {"parts": {}})["parts"]
+    found = []
+    for part in sorted(parts):
+        path = folder / name / part
+        found.append(_parsed(name, path, _verified(path, parts[part]["sha256"])))
+    return _joined(name, found)
+
+
+def verify(folder: str | Path) -> list[str]:
+    """What is wrong with a run folder, a sentence each; an empty list when it is whole and unaltered."""
+    folder = Path(folder)
+    try:
+        manifest = read_manifest(folder)
+    except StoreError as error:
+        return [str(error)]
+    expected = {f"{table}/{part}": entry for table, t in manifest["tables"].items() for part, entry in t["parts"].items()}
+    expected |= manifest["files"]
+    faults = []
+    for place, entry in expected.items():
+        try:
+            data = _verified(folder / place, entry["sha256"])
+            if place.endswith(".parquet"):
+                _parsed(place.split("/")[0], folder / place, data)
+        except StoreError as error:
+            faults.append(str(error))
+    known = {folder / place for place in expected} | {folder / MANIFEST}
+    strays = sorted(p for p in folder.rglob("*.parquet") if p not in known)
+    return faults + [f"{path}: is not part of the run (the manifest does not know it)" for path in strays]
+
+
+def _verified(path: Path, sha256: str) -> bytes:
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise StoreError(f"{path}: is missing; the run folder is incomplete") from None
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be read: {error}") from None
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise StoreError(f"{path}: was altered after the run (its digest is not the manifest's)")
+    return data
+
+
+def _parsed(table: str, path: Path, data: bytes) -> pa.Table:
+    try:
+        rows = pq.read_table(io.BytesIO(data))
+    except (pa.ArrowException, OSError) as error:
+        raise StoreError(f"{path}: cannot be read as Parquet: {error}") from None
+    try:
+        return tables.check(table, rows)
+    except (SchemaError, KeyError) as error:
+        raise SchemaError(f"{path}: {error}") from None
+
+
+def _joined(table: str, parts: list[pa.Table]) -> pa.Table:
+    return pa.concat_tables(parts) if parts else tables.TABLES[table].schema.empty_table()
+
+
+def _manifest_digest(manifest: Mapping[str, Any]) -> str:
+    content = {key: value for key, value in manifest.items() if key != "manifest_sha256"}
+    return hashlib.sha256(json.dumps(content, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
+
+
+def _flush_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _near(folder: Path) -> str:
+    if folder.with_name(folder.name + _PARTIAL).is_dir():
+        return ", but one that is not finished; the same `attnaudit run` goes on with it"
+    if folder.parent.is_dir():
+        runs = sorted(p.parent.name for p in folder.parent.glob(f"*/{MANIFEST}"))
+        if runs:
+            return f"; {folder.parent} holds {', '.join(f'`{name}`' for name in runs[:5])}"
+    return ""
+
+
+@contextmanager
+def _said_plainly(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except StoreError:
+        raise
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            raise StoreError(
+                f"{path}: no space left on the device. What was computed so far is kept; make room and give the "
+                "same command again, or another place with `--store`"
+            ) from None
+        raise StoreError(f"{path}: cannot be written: {error.strerror or error}") from None

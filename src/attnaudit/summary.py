@@ -1,0 +1,248 @@
+"""Tables → the table `summary`: one number a question and group of instances, with its interval.
+
+Groups are the predicted classes, and `overall`. Effect sizes lead; the share of small p-values stands beside
+them, though it mostly tells how long the texts are. Undefined values are counted, never averaged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from attnaudit import tables
+from attnaudit.agreement import ragged
+from attnaudit.stats import inference
+from attnaudit.stats.inference import Estimate
+
+OVERALL = "overall"
+SIGNIFICANT = 0.05
+ATTENTION_BINS = (0.0, 0.25, 0.5, 0.75, 1.0)
+"""Edges of the paper's four bins of the largest attention weight of a text."""
+
+FAR = (0.4, 0.6)
+"""JSD (nats) from which an adversary is counted as far away; the paper's figures can be read at both."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    name: str
+    members: np.ndarray  # bool, one an instance
+
+
+def summarise(stored: Mapping[str, pa.Table], classes: Sequence[str]) -> pa.Table:
+    """The table `summary` of one run.
+
+    Args:
+        stored: the tables `instances`, `importance`, `counterfactual`, `scores`, `agreement`, `plausibility`.
+        classes: names of the classes, by index.
+    """
+    instances = stored["instances"]
+    place = {name: row for row, name in enumerate(instances["instance_id"].to_pylist())}
+    prediction = instances["prediction"].to_numpy()
+    groups = [_Group(OVERALL, np.ones(len(place), dtype=bool))]
+    if len(classes) < 4:
+        groups += [_Group(predicted(name), prediction == k) for k, name in enumerate(classes)]
+    rows = [
+        *_quality(stored["scores"]),
+        *_agreement(stored["agreement"], place, groups),
+        *_permutation(stored["counterfactual"], stored["importance"], place, groups),
+        *_uniform(stored["counterfactual"], place, groups),
+        *_adversary(stored["counterfactual"], place, groups),
+        *_plausibility(stored["plausibility"], instances, place, groups),
+    ]
+    names = [column.name for column in tables.TABLES["summary"].columns]
+    return tables.build("summary", {name: [row[i] for row in rows] for i, name in enumerate(names)}, n_rows=len(rows))
+
+
+def predicted(class_name: str) -> str:
+    """Name of the group of instances that the model gives this class."""
+    return f"predicted {class_name}"
+
+
+def lookup(summary: pa.Table) -> dict[tuple[str, str, str, str], Estimate]:
+    """(experiment, subject, group, statistic) → the number with its interval."""
+    keys = ("experiment", "subject", "group", "statistic")
+    return {
+        tuple(row[k] for k in keys): Estimate(row["value"], row["low"], row["high"], row["n"])  # type: ignore[misc]
+        for row in summary.to_pylist()
+    }
+
+
+_Row = tuple[str, str, str, str, float | None, float | None, float | None, int, int]
+
+
+def _row(experiment: str, subject: str, group: str, statistic: str, estimate: Estimate, undefined: int = 0) -> _Row:
+    return (experiment, subject, group, statistic, *estimate, undefined)
+
+
+def _quality(scores: pa.Table) -> Iterator[_Row]:
+    for row in scores.to_pylist():
+        undefined = row["n"] if row["value"] is None else 0
+        yield _row("quality", row["model"], OVERALL, row["metric"], Estimate(row["value"], None, None, row["n"]), undefined)
+
+
+def _agreement(agreement: pa.Table, place: Mapping[str, int], groups: Sequence[_Group]) -> Iterator[_Row]:
+    pairs = list(dict.fromkeys(zip(agreement["measure_a"].to_pylist(), agreement["measure_b"].to_pylist(), strict=True)))
+    by_pair = {}
+    for a, b in pairs:
+        rows = agreement.filter((pc.field("measure_a") == a) & (pc.field("measure_b") == b) & (pc.field("step") == 0))
+        by_pair[a, b] = _column(rows, "value", place), _column(rows, "p_value", place)
+    ceiling = next((v for (a, b), (v, _) in by_pair.items() if a.startswith("gradient") and b == "leave_one_out"), None)
+    for (a, b), (tau, p_value) in by_pair.items():
+        subject = f"{a} ~ {b}"
+        for group in groups:
+            inside, undefined = _defined(tau, group)
+            yield _row("agreement", subject, group.name, "mean", inference.mean(inside), undefined)
+            yield _row("agreement", subject, group.name, "median", inference.median(inside), undefined)
+            yield _row("agreement", subject, group.name, "std", _plain(inside, np.std), undefined)
+            small = int((_defined(p_value, group)[0] <= SIGNIFICANT).sum())
+            yield _row("agreement", subject, group.name, "share_significant", inference.share(small, len(inside)), undefined)
+            if a == "attention" and ceiling is not None:
+                both = group.members & np.isfinite(tau) & np.isfinite(ceiling)
+                of_ceiling = inference.ratio_of_means(tau[both], ceiling[both])
+                yield _row("agreement", subject, group.name, "share_of_ceiling", of_ceiling, int(group.members.sum() - both.sum()))
+
+
+def _permutation(
+    counterfactual: pa.Table, importance: pa.Table, place: Mapping[str, int], groups: Sequence[_Group]
+) -> Iterator[_Row]:
+    draws = counterfactual.filter(pc.field("kind") == "permuted")
+    if not len(draws):
+        return
+    medians = permutation_medians(draws, place)
+    flips = _column(_by_instance(draws, "flipped", "mean"), "flipped_mean", place)
+    largest = largest_attention(importance, place)
+    for group in groups:
+        inside, undefined = _defined(medians, group)
+        yield _row("permutation", "permuted", group.name, "median_tvd", inference.median(inside), undefined)
+        yield _row("permutation", "permuted", group.name, "mean_tvd", inference.mean(inside), undefined)
+        flipped, undefined = _defined(flips, group)
+        yield _row("permutation", "permuted", group.name, "share_flipped", inference.mean(flipped), undefined)
+        for low, high in zip(ATTENTION_BINS, ATTENTION_BINS[1:], strict=False):
+            held = group.members & in_bin(largest, low, high)
+            inside, undefined = _defined(medians, _Group(group.name, held))
+            subject = f"permuted, max attention {bin_name(low, high)}"
+            yield _row("permutation", subject, group.name, "median_tvd", inference.median(inside), undefined)
+
+
+def _uniform(counterfactual: pa.Table, place: Mapping[str, int], groups: Sequence[_Group]) -> Iterator[_Row]:
+    rows = counterfactual.filter(pc.field("kind") == "uniform")
+    if not len(rows):
+        return
+    tvd, flipped = _column(rows, "output_tvd", place), _column(rows, "flipped", place)
+    for group in groups:
+        inside, undefined = _defined(tvd, group)
+        yield _row("uniform", "uniform", group.name, "median_tvd", inference.median(inside), undefined)
+        flips, undefined = _defined(flipped, group)
+        yield _row("uniform", "uniform", group.name, "share_flipped", inference.share(int(flips.sum()), len(flips)), undefined)
+
+
+def _adversary(counterfactual: pa.Table, place: Mapping[str, int], groups: Sequence[_Group]) -> Iterator[_Row]:
+    found = {}
+    for kind in ("adversarial_exact", "adversarial_search"):
+        rows = counterfactual.filter(pc.field("kind") == kind)
+        if not len(rows):
+            continue
+        found[kind] = _column(rows, "attention_jsd", place)
+        flipped = _column(rows, "flipped", place)
+        for group in groups:
+            inside, undefined = _defined(found[kind], group)
+            yield _row("adversary", kind, group.name, "mean_jsd", inference.mean(inside), undefined)
+            yield _row("adversary", kind, group.name, "median_jsd", inference.median(inside), undefined)
+            for far in FAR:
+                share = inference.share(int((inside >= far).sum()), len(inside))
+                yield _row("adversary", kind, group.name, f"share_jsd_from_{far:g}", share, undefined)
+            flips, undefined = _defined(flipped, group)
+            yield _row("adversary", kind, group.name, "share_flipped", inference.share(int(flips.sum()), len(flips)), undefined)
+    if len(found) == 2:
+        gap = found["adversarial_exact"] - found["adversarial_search"]
+        for group in groups:
+            inside, undefined = _defined(gap, group)
+            yield _row("adversary", "exact above search", group.name, "mean_jsd", inference.mean(inside), undefined)
+            yield _row("adversary", "exact above search", group.name, "least_jsd", _plain(inside, np.min), undefined)
+
+
+def _plausibility(
+    plausibility: pa.Table, instances: pa.Table, place: Mapping[str, int], groups: Sequence[_Group]
+) -> Iterator[_Row]:
+    if not len(plausibility):
+        return
+    measures = list(dict.fromkeys(plausibility["measure"].to_pylist()))
+    for measure in measures:
+        for metric in ("precision_at_k", "average_precision"):
+            rows = plausibility.filter((pc.field("measure") == measure) & (pc.field("metric") == metric))
+            values = _column(_by_instance(rows, "value", "mean"), "value_mean", place)
+            for group in groups:
+                inside, undefined = _defined(values, group)
+                yield _row("plausibility", measure, group.name, metric, inference.mean(inside), undefined)
+    chance = np.full(len(place), np.nan)
+    for row, annotators in enumerate(instances["evidence"].to_pylist()):
+        if annotators and any(map(any, annotators)):
+            chance[row] = np.mean(annotators)
+    for group in groups:
+        inside, undefined = _defined(chance, group)
+        yield _row("plausibility", "chance", group.name, "precision_at_k", inference.mean(inside), undefined)
+
+
+# --- per instance, also for the figures ------------------------------------------------------------------
+
+
+def permutation_medians(draws: pa.Table, place: Mapping[str, int]) -> np.ndarray:
+    """Median output TVD over the draws of each instance; NaN where there is none (kept off every table)."""
+    values: dict[str, list[float]] = {}
+    for name, tvd in zip(draws["instance_id"].to_pylist(), draws["output_tvd"].to_pylist(), strict=True):
+        if tvd is not None:
+            values.setdefault(name, []).append(tvd)
+    medians = np.full(len(place), np.nan)
+    for name, tvds in values.items():
+        medians[place[name]] = np.median(tvds)
+    return medians
+
+
+def largest_attention(importance: pa.Table, place: Mapping[str, int]) -> np.ndarray:
+    """The largest attention weight of each instance; NaN where attention was not measured."""
+    rows = importance.filter((pc.field("measure") == "attention") & (pc.field("step") == 0))
+    largest = np.full(len(place), np.nan)
+    for name, weights in zip(rows["instance_id"].to_pylist(), ragged(rows["scores"]), strict=True):
+        if weights is not None:
+            largest[place[name]] = weights.max()
+    return largest
+
+
+def in_bin(largest: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Which instances fall in a bin; the last bin holds its upper edge."""
+    return (largest >= low) & ((largest < high) | (high == ATTENTION_BINS[-1]))
+
+
+def bin_name(low: float, high: float) -> str:
+    """`0.25–0.50`."""
+    return f"{low:.2f}–{high:.2f}"
+
+
+def _by_instance(rows: pa.Table, column: str, function: str) -> pa.Table:
+    numbers = rows.select(["instance_id"]).append_column(column, pc.cast(rows[column], pa.float64()))
+    return numbers.group_by("instance_id", use_threads=False).aggregate([(column, function)])
+
+
+def _column(rows: pa.Table, name: str, place: Mapping[str, int]) -> np.ndarray:
+    """A column in the order of the instances, as floats, NaN where there is no value."""
+    values = np.full(len(place), np.nan)
+    at = [place[instance] for instance in rows["instance_id"].to_pylist()]
+    values[at] = pc.cast(rows[name], pa.float64()).fill_null(np.nan).to_numpy()
+    return values
+
+
+def _defined(values: np.ndarray, group: _Group) -> tuple[np.ndarray, int]:
+    """The values that exist in a group, and how many do not."""
+    inside = values[group.members]
+    there = np.isfinite(inside)
+    return inside[there], int((~there).sum())
+
+
+def _plain(values: np.ndarray, statistic: object) -> Estimate:
+    value = float(statistic(values)) if len(values) else None  # type: ignore[operator]  # a numpy reduction
+    return Estimate(value, None, None, len(values))

@@ -1,0 +1,378 @@
+"""The Arrow schema of every table: type, unit, range and meaning of each column.
+
+This is the contract between the half that computes and the half that reads, and the only definition of it; the
+documentation of the tables is made from it. A value that does not exist is null, with a `status` that says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from attnaudit.errors import SchemaError
+
+SCHEMA_VERSION = 1
+
+STATUSES = (
+    "ok",
+    "too_short",
+    "constant",
+    "diverged",
+    "censored",
+    "infeasible",
+    "budget",
+    "not_run",
+    "not_applicable",
+    "unsupported",
+)
+"""Why a value is there (`ok`) or not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: what it means, in which unit, between which bounds, and whether it may be null."""
+
+    name: str
+    type: pa.DataType
+    meaning: str
+    unit: str = ""
+    low: float | None = None
+    high: float | None = None
+    values: tuple[str, ...] = ()
+    nullable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table: a row a fact, unique in its key."""
+
+    name: str
+    meaning: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+    derived: bool = False
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The Arrow schema, with unit, range and meaning in the metadata of each field."""
+        fields = []
+        for column in self.columns:
+            metadata = {"meaning": column.meaning, "unit": column.unit}
+            if column.low is not None or column.high is not None:
+                metadata["range"] = f"{_bound(column.low, '-inf')}..{_bound(column.high, 'inf')}"
+            if column.values:
+                metadata["values"] = " ".join(column.values)
+            fields.append(pa.field(column.name, column.type, column.nullable, metadata))
+        version = {"attnaudit.table": self.name, "attnaudit.schema_version": str(SCHEMA_VERSION)}
+        return pa.schema(fields, version)
+
+
+_ID = Column("instance_id", pa.string(), "the instance, as its corpus names it")
+_STEP = Column("step", pa.int32(), "output step; 0 unless a model gives several", low=0)
+_STATUS = Column("status", pa.string(), "`ok`, or why there is no value", values=STATUSES)
+_SITE = Column("site", pa.string(), "where the model attends")
+_TVD = "total variation distance"
+
+
+def _tables(*tables: Table) -> dict[str, Table]:
+    return {table.name: table for table in tables}
+
+
+TABLES: dict[str, Table] = _tables(
+    Table(
+        "instances",
+        "One audited text, as the model saw it, and what the model said.",
+        ("instance_id",),
+        (
+            _ID,
+            Column("split", pa.string(), "the part of the corpus it comes from"),
+            Column("text", pa.string(), "the text as given; null when texts are kept out", nullable=True),
+            Column(
+                "tokens",
+                pa.list_(pa.string()),
+                "tokens as the model sees them, markers included; null when texts are kept out",
+                nullable=True,
+            ),
+            Column(
+                "offsets",
+                pa.list_(pa.struct([("start", pa.int32()), ("end", pa.int32())])),
+                "first and one past the last character of each token in the text; null for a marker",
+                unit="characters",
+            ),
+            Column("audited", pa.list_(pa.bool_()), "whether the importance of the token is asked (no markers)"),
+            Column(
+                "evidence",
+                pa.list_(pa.list_(pa.bool_())),
+                "for each annotator: whether the audited token is evidence; null where nobody said",
+                nullable=True,
+            ),
+            Column("target", pa.int32(), "index of the gold class; null where unknown", low=0, nullable=True),
+            Column("prediction", pa.int32(), "index of the predicted class", low=0),
+            Column("output", pa.list_(pa.float64()), "probability of each class", low=0, high=1),
+            Column("n_audited", pa.int32(), "number of audited tokens", low=1),
+        ),
+    ),
+    Table(
+        "importance",
+        "How much each audited token mattered, by one measure.",
+        ("instance_id", "step", "measure"),
+        (
+            _ID,
+            _STEP,
+            Column("measure", pa.string(), "the measure, its variant in the name"),
+            Column(
+                "scores",
+                pa.list_(pa.float32()),
+                "one an audited token, in reading order; null where the measure is undefined",
+                low=0,
+                nullable=True,
+            ),
+            Column("objective", pa.string(), "the number that is explained"),
+            _STATUS,
+        ),
+    ),
+    Table(
+        "counterfactual",
+        "What the output would have been under another attention.",
+        ("instance_id", "site", "scope", "kind", "draw"),
+        (
+            _ID,
+            _SITE,
+            Column("scope", pa.string(), "which part of the site was replaced"),
+            Column("kind", pa.string(), "what attention was put in"),
+            Column("draw", pa.int32(), "number of the draw, from 0; 0 for what is not drawn", low=0),
+            Column("epsilon", pa.float64(), f"bound on the {_TVD} of the output", low=0, high=1, nullable=True),
+            Column("output_tvd", pa.float64(), f"{_TVD} of the output", low=0, high=1, nullable=True),
+            Column("flipped", pa.bool_(), "whether the predicted class is another", nullable=True),
+            Column(
+                "attention_jsd",
+                pa.float64(),
+                "Jensen–Shannon divergence of the attention from the model's own",
+                unit="nats",
+                low=0,
+                high=float(np.log(2)),
+                nullable=True,
+            ),
+            Column(
+                "certified_upper_jsd",
+                pa.float64(),
+                "no attention within epsilon is further away than this",
+                unit="nats",
+                low=0,
+                high=float(np.log(2)),
+                nullable=True,
+            ),
+            Column(
+                "logit_mean",
+                pa.float64(),
+                "mean of the logit of the predicted class against the others over all permutations, exact",
+                nullable=True,
+            ),
+            Column(
+                "logit_variance",
+                pa.float64(),
+                "variance of that logit over all permutations, exact",
+                low=0,
+                nullable=True,
+            ),
+            Column(
+                "weights",
+                pa.list_(pa.float64()),
+                "the attention that was put in, one an audited token; null where it is not kept",
+                low=0,
+                high=1,
+                nullable=True,
+            ),
+            _STATUS,
+        ),
+    ),
+    Table(
+        "scores",
+        "How good the model is.",
+        ("model", "split", "metric"),
+        (
+            Column("model", pa.string(), "which model of the run"),
+            Column("split", pa.string(), "the part of the corpus"),
+            Column("metric", pa.string(), "accuracy, roc_auc, average_precision, f1 (of class 1), …"),
+            Column("value", pa.float64(), "its value; null where undefined", low=0, high=1, nullable=True),
+            Column("n", pa.int64(), "number of instances", low=0),
+            _STATUS,
+        ),
+    ),
+    Table(
+        "training",
+        "How the training went, epoch by epoch.",
+        ("model", "epoch", "split", "metric"),
+        (
+            Column("model", pa.string(), "which model of the run"),
+            Column("epoch", pa.int32(), "number of the epoch, from 1", low=1),
+            Column("split", pa.string(), "the part of the corpus"),
+            Column("metric", pa.string(), "loss (nats an instance), roc_auc, accuracy, …"),
+            Column("value", pa.float64(), "its value; null where undefined", nullable=True),
+            Column("selected", pa.bool_(), "whether the weights of this epoch were kept"),
+            _STATUS,
+        ),
+    ),
+    Table(
+        "agreement",
+        "Whether two measures rank the tokens of one text alike.",
+        ("instance_id", "step", "measure_a", "measure_b", "statistic"),
+        (
+            _ID,
+            _STEP,
+            Column("measure_a", pa.string(), "one measure"),
+            Column("measure_b", pa.string(), "the other"),
+            Column("statistic", pa.string(), "how they are compared"),
+            Column("value", pa.float64(), "1 = same order, −1 = reversed", low=-1, high=1, nullable=True),
+            Column("p_value", pa.float64(), "two-sided, against no correlation", low=0, high=1, nullable=True),
+            Column("n_tokens", pa.int32(), "number of audited tokens", low=0),
+            _STATUS,
+        ),
+        derived=True,
+    ),
+    Table(
+        "plausibility",
+        "Whether a measure finds the tokens that are known to be the evidence.",
+        ("instance_id", "measure", "annotator", "metric"),
+        (
+            _ID,
+            Column("measure", pa.string(), "the measure"),
+            Column("annotator", pa.int32(), "whose evidence", low=0),
+            Column("metric", pa.string(), "precision_at_k (k = number of evidence tokens) or average_precision"),
+            Column("value", pa.float64(), "1 = all evidence first", low=0, high=1, nullable=True),
+            _STATUS,
+        ),
+        derived=True,
+    ),
+    Table(
+        "summary",
+        "One number a question, statistic and group of instances, with its interval.",
+        ("experiment", "subject", "group", "statistic"),
+        (
+            Column("experiment", pa.string(), "agreement, permutation, adversary, …"),
+            Column("subject", pa.string(), "what was measured or compared"),
+            Column("group", pa.string(), "`overall`, or the predicted class"),
+            Column("statistic", pa.string(), "mean, median, share …"),
+            Column("value", pa.float64(), "the number; null where there is none", nullable=True),
+            Column("low", pa.float64(), "lower end of the 95 % interval", nullable=True),
+            Column("high", pa.float64(), "upper end of the 95 % interval", nullable=True),
+            Column("n", pa.int64(), "number of instances it rests on", low=0),
+            Column("n_undefined", pa.int64(), "number of instances without a value", low=0),
+        ),
+        derived=True,
+    ),
+)
+"""Every table by name, in the order of a reader; derived ones are computed from the others and not stored."""
+
+STORED = tuple(name for name, table in TABLES.items() if not table.derived)
+
+
+def build(name: str, columns: Mapping[str, Any], *, n_rows: int | None = None) -> pa.Table:
+    """A table of the given name from its columns; a single value stands for a whole column.
+
+    Args:
+        name: one of `TABLES`.
+        columns: for each column a sequence, an Arrow array, or one value (a scalar or None) for all rows.
+        n_rows: number of rows, needed when every column is given as one value.
+
+    Raises:
+        SchemaError: missing or unknown columns, or values that the schema does not allow.
+    """
+    table = TABLES[name]
+    wanted = [column.name for column in table.columns]
+    if missing := [c for c in wanted if c not in columns]:
+        raise SchemaError(f"table `{name}` must have the columns {missing}")
+    if unknown := [c for c in columns if c not in wanted]:
+        raise SchemaError(f"table `{name}` has no columns {unknown}")
+    lengths = {len(columns[c]) for c in wanted if _is_column(columns[c])} | ({n_rows} if n_rows is not None else set())
+    if len(lengths) != 1:
+        raise SchemaError(f"columns of table `{name}` must be equally long, found lengths {sorted(lengths)}")
+    n = lengths.pop()
+    arrays = []
+    for column in table.columns:
+        values = columns[column.name]
+        if not _is_column(values):
+            values = [values] * n
+        try:
+            arrays.append(_array(values, column.type))
+        except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError, ValueError) as error:
+            raise SchemaError(f"column `{name}.{column.name}` must be {column.type}: {error}") from error
+    return check(name, pa.Table.from_arrays(arrays, schema=table.schema))
+
+
+def check(name: str, table: pa.Table) -> pa.Table:
+    """The same table, if every value is one that the schema allows.
+
+    Raises:
+        SchemaError: other columns or types, a null where none may be, NaN or infinity anywhere, a value out of
+            range or not among the known ones.
+    """
+    wanted = TABLES[name].schema
+    if not table.schema.equals(wanted):
+        raise SchemaError(
+            f"table `{name}` must have the schema\n{wanted.to_string(show_field_metadata=False)}\n"
+            f"found\n{table.schema.to_string(show_field_metadata=False)}"
+        )
+    for column in TABLES[name].columns:
+        values = table[column.name]
+        place = f"column `{name}.{column.name}`"
+        if values.null_count and not column.nullable:
+            raise SchemaError(f"{place} must not be null, found {values.null_count} nulls")
+        _check_values(place, column, _flat(values))
+    return table
+
+
+def _check_values(place: str, column: Column, values: pa.ChunkedArray) -> None:
+    if pa.types.is_floating(values.type) and pc.any(pc.invert(pc.is_finite(values.drop_null()))).as_py():
+        raise SchemaError(f"{place} must be finite, found NaN or infinity (what does not exist is null)")
+    if column.values:
+        found = set(pc.unique(values).to_pylist()) - set(column.values)
+        if found:
+            raise SchemaError(f"{place} must be one of {column.values}, found {sorted(found)}")
+    if column.low is None and column.high is None:
+        return
+    bounds = pc.min_max(values).as_py()
+    slack = 1e-6 if pa.types.is_floating(values.type) else 0
+    if column.low is not None and bounds["min"] is not None and bounds["min"] < column.low - slack:
+        raise SchemaError(f"{place} must be at least {column.low}, found {bounds['min']}")
+    if column.high is not None and bounds["max"] is not None and bounds["max"] > column.high + slack:
+        raise SchemaError(f"{place} must be at most {column.high}, found {bounds['max']}")
+
+
+def _flat(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    while pa.types.is_list(values.type):
+        values = pc.list_flatten(values)
+    return values
+
+
+def _is_column(values: Any) -> bool:
+    return isinstance(values, (Sequence, np.ndarray, pa.Array, pa.ChunkedArray)) and not isinstance(values, str)
+
+
+def _array(values: Any, kind: pa.DataType) -> pa.Array:
+    if isinstance(values, pa.ChunkedArray):
+        values = values.combine_chunks()
+    if isinstance(values, pa.Array):
+        return values.cast(kind)
+    if pa.types.is_list(kind) and pa.types.is_floating(kind.value_type):
+        return _ragged(values, kind)
+    return pa.array(values, kind)
+
+
+def _ragged(rows: Sequence[np.ndarray | None], kind: pa.DataType) -> pa.Array:
+    """Rows of numbers as one flat array and offsets: lists of Python floats would be many times slower."""
+    lengths = [0 if row is None else len(row) for row in rows]
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+    present = [np.asarray(row, dtype=np.float64) for row in rows if row is not None]
+    flat = pa.array(np.concatenate(present) if present else np.empty(0), kind.value_type)
+    mask = pa.array([row is None for row in rows], pa.bool_()) if any(row is None for row in rows) else None
+    return pa.ListArray.from_arrays(pa.array(offsets), flat, type=kind, mask=mask)
+
+
+def _bound(value: float | None, unbounded: str) -> str:
+    return unbounded if value is None else f"{value:g}"

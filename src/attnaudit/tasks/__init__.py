@@ -1,0 +1,99 @@
+"""Which corpora can be audited, and how is one read?
+
+A task is a function `(spec, seed) -> Corpus`; where a model of an earlier run may be held against it, it also
+takes `classes`. From outside, a spec names one as `my_module:my_task`. No task knows a model.
+"""
+
+from __future__ import annotations
+
+import inspect
+import pkgutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from attnaudit import spec as specs
+from attnaudit.errors import DataError, SpecError, unknown_name
+from attnaudit.tasks import classification, files, hub, planted
+from attnaudit.tasks.corpus import Corpus
+
+# Modules are imported, not functions: `planted.planted` under the name `planted` would hide its own module.
+TASKS: dict[str, Callable[..., Corpus]] = {
+    "planted": planted.planted,
+    "sst": classification.sst,
+    "imdb": classification.imdb,
+    "file": files.file,
+    "hub": hub.hub,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Availability:
+    """Whether a task can be used on this machine; `reason` says why not and what to do, else it is empty."""
+
+    name: str
+    summary: str
+    ready: bool
+    reason: str
+
+
+def read(task_spec: specs.TaskSpec, *, seed: int, classes: Sequence[str] | None = None) -> Corpus:
+    """The corpus that a spec asks for.
+
+    Args:
+        task_spec: the `task` of a spec.
+        seed: seed of what the task draws.
+        classes: names of the classes that the model of an earlier run knows; the corpus must have the same.
+
+    Raises:
+        SpecError: the name stands for no task.
+        DataError: the corpus cannot be read, or its classes are not the model's.
+    """
+    task = TASKS.get(task_spec.name) or _outside(task_spec.name)
+    known = tuple(classes) if classes is not None else None
+    takes_classes = "classes" in inspect.signature(task).parameters
+    corpus = task(task_spec, seed, classes=known) if takes_classes else task(task_spec, seed)
+    if not isinstance(corpus, Corpus):
+        raise DataError(f"task `{task_spec.name}` must give a `Corpus`, found a `{type(corpus).__name__}`")
+    if known is not None and corpus.classes != known:
+        raise DataError(
+            f"corpus `{corpus.name}` has the classes {_listed(corpus.classes)}, "
+            f"but the model knows {_listed(known)}"
+        )
+    return corpus
+
+
+def available() -> list[Availability]:
+    """Every task of the package, in the order of `TASKS`, and whether it can be used here and now."""
+    reasons = {
+        "sst": classification.unready("sst"),
+        "imdb": classification.unready("imdb"),
+        "hub": hub.unready(),
+    }
+    return [
+        Availability(name, _summary(task), not reasons.get(name), reasons.get(name, ""))
+        for name, task in TASKS.items()
+    ]
+
+
+def _outside(name: str) -> Callable[..., Corpus]:
+    """The function that `my_module:my_task` names."""
+    if ":" not in name:
+        raise SpecError(f"`task`: {unknown_name('task', name, TASKS)}")
+    try:
+        task = pkgutil.resolve_name(name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise SpecError(
+            f"`task`: `{name}` cannot be found ({error}). "
+            "Write `module:function`; the module must be importable."
+        ) from error
+    if not callable(task):
+        raise SpecError(f"`task`: `{name}` must be a function, found a value of type `{type(task).__name__}`")
+    return task
+
+
+def _summary(task: Callable[..., Corpus]) -> str:
+    return (inspect.getdoc(task) or "").partition("\n")[0]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)

@@ -1,0 +1,103 @@
+"""A corpus: instances by split, the names of its classes, and what must be known about its making.
+
+Reading files is not done here; a task (see `tasks/__init__.py`) is a function that gives a `Corpus`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from sklearn.model_selection import train_test_split
+
+from attnaudit.errors import DataError
+from attnaudit.instance import Instance
+
+SPLITS = ("train", "dev", "test")
+WHOLE = "all"  # the one split of a corpus that comes undivided
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """Instances by split. `Instance.target` is an index into `classes`.
+
+    `splits` has the keys `train`, `dev` and `test` as far as the source gives them, or the single key
+    `all` when it comes undivided. `tokeniser` names the tokeniser that suits it (see `text.TOKENISERS`),
+    `min_df` the fewest training texts that a word of its vocabulary stands in. `notes` are sentences for the
+    manifest and the report: what was filtered, drawn or left out.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    splits: Mapping[str, tuple[Instance, ...]]
+    tokeniser: str = "words-1"
+    min_df: int = 1
+    notes: tuple[str, ...] = ()
+
+
+def divided(corpus: Corpus, *, seed: int) -> Corpus:
+    """The same corpus with `train`, `dev` and `test`, drawn by `seed` and stratified where not given.
+
+    An undivided corpus is split 80/10/10. A corpus with `train` and `test` but no `dev` gives a fifth of
+    `train` to `dev`. Splits that the source gives are kept as they are.
+
+    Raises:
+        DataError: a part would be empty, or a class has too few instances to be split.
+    """
+    splits = dict(corpus.splits)
+    notes = list(corpus.notes)
+    if WHOLE in splits:
+        train, rest = _cut(splits.pop(WHOLE), 0.2, seed, corpus)
+        dev, test = _cut(rest, 0.5, (seed + 1) % 2**32, corpus)
+        splits |= {"train": train, "dev": dev, "test": test}
+        notes.append(f"No split was given: 80/10/10, stratified by class, drawn with seed {seed}.")
+    if "train" not in splits:
+        raise DataError(f"corpus `{corpus.name}` has no `train` split, so nothing can be trained on it")
+    if "dev" not in splits:
+        train, dev = _cut(splits["train"], 0.2, seed, corpus)
+        splits |= {"train": train, "dev": dev}
+        notes.append(f"No development split was given: 20 % of train, stratified, drawn with seed {seed}.")
+    if "test" not in splits:
+        raise DataError(f"corpus `{corpus.name}` has no `test` split, so there is nothing to audit")
+    ordered = {name: splits[name] for name in SPLITS}
+    return replace(corpus, splits=ordered, notes=tuple(notes))
+
+
+def drawn(instances: tuple[Instance, ...], count: int, *, seed: int) -> tuple[Instance, ...]:
+    """`count` of the instances, drawn with `seed`, in their first order; all when there are no more."""
+    if count >= len(instances):
+        return instances
+    kept, _ = train_test_split(range(len(instances)), train_size=count, random_state=seed)
+    return tuple(instances[i] for i in sorted(kept))
+
+
+def digest(instances: Iterable[Instance]) -> str:
+    """sha256 (hex) of ids, texts, targets and rationales, in order."""
+    sha = hashlib.sha256()
+    for instance in instances:
+        spans = [[(s.field, s.start, s.end) for s in annotator] for annotator in instance.rationales]
+        row = [instance.id, dict(sorted(instance.fields.items())), instance.target, spans]
+        sha.update(json.dumps(row, ensure_ascii=True, separators=(",", ":")).encode("ascii"))
+        sha.update(b"\n")
+    return sha.hexdigest()
+
+
+def _cut(
+    instances: tuple[Instance, ...], share: float, seed: int, corpus: Corpus
+) -> tuple[tuple[Instance, ...], tuple[Instance, ...]]:
+    """The instances in two parts, the second with `share` of them, stratified by class."""
+    try:
+        first, second = train_test_split(
+            range(len(instances)),
+            test_size=share,
+            random_state=seed,
+            stratify=[instance.target for instance in instances],
+        )
+    except ValueError as error:
+        raise DataError(
+            f"corpus `{corpus.name}` cannot be split by class: {len(instances)} instances are too few "
+            f"({error}). Give a split of your own, or more instances a class."
+        ) from error
+    return tuple(instances[i] for i in sorted(first)), tuple(instances[i] for i in sorted(second))

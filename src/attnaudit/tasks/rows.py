@@ -1,0 +1,285 @@
+"""Rows of a table to a corpus: is each text a text and each label a label, and which are the classes?
+
+It knows neither files nor the hub: whoever reads those says where each row stands, so that a fault can be
+found again. All faults of all rows are gathered and told at once, each kind with its count and first place.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from attnaudit.errors import DataError
+from attnaudit.instance import Instance
+from attnaudit.tasks.corpus import SPLITS, WHOLE, Corpus
+
+ALIASES: Mapping[str, str] = {
+    "train": "train",
+    "training": "train",
+    "dev": "dev",
+    "valid": "dev",
+    "validation": "dev",
+    "val": "dev",
+    "test": "test",
+    "testing": "test",
+}
+"""What people call the three parts → what they are called here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row as its source gives it: text and label are still unchecked values.
+
+    `place` says where it stands, for messages ("reviews.csv, line 12"); `split` is of `SPLITS`, or `WHOLE`.
+    """
+
+    place: str
+    id: str
+    split: str
+    text: object
+    label: object
+
+
+class Faults:
+    """What is wrong, by kind: how often, and where first."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, tuple[int, str]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._found)
+
+    def add(self, kind: str, first: str) -> None:
+        """Count a fault of this kind; `first` is kept of the first one only."""
+        count, kept = self._found.get(kind, (0, first))
+        self._found[kind] = (count + 1, kept)
+
+    def sentences(self) -> list[str]:
+        """A line for each kind: `3 rows: the text is empty (first: reviews.csv, line 7)`."""
+        return [
+            f"{count} row{'s' if count > 1 else ''}: {kind} ({'first: ' if count > 1 else ''}{first})"
+            for kind, (count, first) in self._found.items()
+        ]
+
+
+def corpus_of(
+    rows: Iterable[Row],
+    *,
+    name: str,
+    splits: Sequence[str] = (),
+    faults: Faults | None = None,
+    drop_empty: bool = False,
+    classes: Sequence[str] | None = None,
+    order: Sequence[str] = (),
+    notes: Sequence[str] = (),
+) -> Corpus:
+    """The corpus that the rows make.
+
+    Args:
+        rows: in the order of the source.
+        name: what messages call the source.
+        splits: those that must have rows; others may turn up in the rows.
+        faults: where the source of the rows puts its own while it is read, so that all are told at once.
+        drop_empty: leave rows with an empty text or label out instead of refusing them.
+        classes: names of the classes in their order, when a model already knows them; else the labels found
+            in train (or everywhere, when there is no train split), in natural order.
+        order: class names in the order that the source gives them, for those that are found.
+        notes: sentences that the corpus should carry before our own.
+
+    Raises:
+        DataError: texts or labels that are empty, of another type or unknown; no rows; not two classes.
+    """
+    faults = Faults() if faults is None else faults
+    left_out = Faults()
+    kept: list[tuple[Row, str, str]] = []
+    splits_seen = dict.fromkeys(splits)
+    for row in rows:
+        splits_seen[row.split] = None
+        text, label, empty = _checked(row, faults)
+        if empty:
+            (left_out if drop_empty else faults).add(empty, row.place)
+        elif text is not None and label is not None:
+            kept.append((row, text, label))
+    if faults:
+        raise DataError(_refusal(name, faults))
+    for split in splits_seen or {WHOLE: None}:
+        if not any(row.split == split for row, _, _ in kept):
+            raise DataError(_no_rows(name, split, left_out))
+
+    names = tuple(classes) if classes is not None else _classes(kept, name, order)
+    index = {label: number for number, label in enumerate(names)}
+    _refuse_unknown(kept, names, name, from_model=classes is not None)
+    parts: dict[str, list[Instance]] = {split: [] for split in (*SPLITS, WHOLE) if split in splits_seen}
+    for row, text, label in kept:
+        parts[row.split].append(Instance(row.id, {"text": text}, index[label]))
+    dropped = [f"Left out: {sentence}." for sentence in left_out.sentences()]
+    return Corpus(
+        name=name,
+        classes=names,
+        splits={split: tuple(instances) for split, instances in parts.items()},
+        notes=(*notes, *dropped),
+    )
+
+
+def class_name(label: object) -> str | None:
+    """The name of the class that a label stands for: `1`, `1.0`, `"1"` and `" 1.0 "` are all `1`.
+
+    None for an empty label: null, NaN, or a string of nothing but white space.
+
+    Raises:
+        TypeError: the value is no string, integer, finite float or truth value.
+    """
+    match label:
+        case None:
+            return None
+        case str():
+            stripped = label.strip()
+            # pandas writes a column of integers with a gap in it as floats
+            whole = re.fullmatch(r"([+-]?\d{1,15})\.0+", stripped)
+            return str(int(whole[1])) if whole else stripped or None
+        case bool() | int():
+            return str(label)
+        case float() if math.isnan(label):
+            return None
+        case float() if math.isfinite(label):
+            return str(int(label)) if label.is_integer() else str(label)
+        case _:
+            raise TypeError(
+                f"a label must be a string, a whole number or a truth value, found {_type(label)}"
+            )
+
+
+def natural_order(label: str) -> tuple[Any, ...]:
+    """A key for sorting: numbers by size and before words, words without regard to case, `2` before `10`."""
+    try:
+        number = float(label)
+    except ValueError:
+        number = math.nan
+    if math.isfinite(number):
+        return (0, number, label)
+    pieces = re.split(r"(\d+)", label.casefold())
+    return (1, tuple((int(p), "") if i % 2 else (0, p) for i, p in enumerate(pieces)), label)
+
+
+def missing_columns(wanted: Sequence[str], existing: Sequence[str], place: str) -> str | None:
+    """Say which of the columns are not there, which are, and which may be meant; None when all are there."""
+    absent = [column for column in dict.fromkeys(wanted) if column not in existing]
+    if not absent:
+        return None
+    lower = {column.casefold(): column for column in existing}
+    hints = []
+    for column in absent:
+        near = difflib.get_close_matches(column.casefold(), lower, n=1, cutoff=0.5)
+        hints += [f" Did you mean `{lower[near[0]]}` for `{column}`?"] if near else []
+    return (
+        f"{place}: no column {' and no column '.join(f'`{column}`' for column in absent)}. "
+        f"Columns there: {', '.join(f'`{column}`' for column in existing) or 'none'}.{''.join(hints)}"
+    )
+
+
+def _checked(row: Row, faults: Faults) -> tuple[str | None, str | None, str]:
+    """Text and label of the row, and what of it is empty; faults of another kind are put on the list."""
+    text: str | None = None
+    label: str | None = None
+    empty = []
+    match row.text:
+        case None:
+            empty.append("text")
+        case str() if not row.text.strip():
+            empty.append("text")
+        case str() if _storable(row.text):
+            text = row.text
+        case str():
+            faults.add("the text holds half of a surrogate pair, which no UTF-8 file can hold", row.place)
+        case _:
+            faults.add(f"the text must be a string, found {_type(row.text)}", row.place)
+    try:
+        label = class_name(row.label)
+        if label is None:
+            empty.append("label")
+        elif not _storable(label):
+            faults.add("the label holds half of a surrogate pair, which no UTF-8 file can hold", row.place)
+    except TypeError as error:
+        faults.add(str(error), row.place)
+    return (
+        text,
+        label,
+        f"the {' and the '.join(empty)} {'are' if len(empty) > 1 else 'is'} empty" if empty else "",
+    )
+
+
+def _storable(text: str) -> bool:
+    if text.isascii():
+        return True
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _type(value: object) -> str:
+    return f"a value of type `{type(value).__name__}`"
+
+
+def _refusal(name: str, faults: Faults) -> str:
+    sentences = faults.sentences()
+    advice = ""
+    if any("empty" in sentence for sentence in sentences):
+        advice = " Fill them in, or set `drop_empty = true` to leave rows with an empty text or label out."
+    if len(sentences) == 1:
+        return f"{name}: {sentences[0]}.{advice}"
+    return f"{name}: {len(sentences)} kinds of fault:\n" + "\n".join(f"  {s}" for s in sentences) + advice
+
+
+def _no_rows(name: str, split: str, left_out: Faults) -> str:
+    where = name if split == WHOLE else f"{name}, split `{split}`"
+    why = f" All were left out: {'; '.join(left_out.sentences())}." if left_out else ""
+    return f"{where}: there are no rows with a text and a label.{why}"
+
+
+def _classes(kept: list[tuple[Row, str, str]], name: str, order: Sequence[str]) -> tuple[str, ...]:
+    """The two classes of train, or of all rows where there is no train split."""
+    has_train = any(row.split == "train" for row, _, _ in kept)
+    counts = Counter(label for row, _, label in kept if row.split == "train" or not has_train)
+    found = sorted(counts, key=natural_order)
+    if len(found) == 2:
+        listed = [label for label in order if label in counts]
+        return tuple(listed) if len(listed) == 2 else tuple(found)
+    where = f"{name}, split `train`" if has_train else name
+    if len(found) == 1:
+        raise DataError(
+            f"{where}: a single label: all {counts[found[0]]} rows have `{found[0]}`. Two classes are "
+            "needed; is this the column of the labels?"
+        )
+    listing = ", ".join(f"`{label}` ({counts[label]})" for label in found[:12])
+    more = f" and {len(found) - 12} more" if len(found) > 12 else ""
+    raise DataError(
+        f"{where}: {len(found)} classes, but this version audits binary classification. Found (rows): "
+        f"{listing}{more}. Keep the rows of two classes, or merge classes into two."
+    )
+
+
+def _refuse_unknown(
+    kept: list[tuple[Row, str, str]], names: tuple[str, ...], source: str, *, from_model: bool
+) -> None:
+    unknown: dict[str, tuple[int, str]] = {}
+    for row, _, label in kept:
+        if label not in names:
+            count, first = unknown.get(label, (0, row.place))
+            unknown[label] = (count + 1, first)
+    if not unknown:
+        return
+    listing = "; ".join(
+        f"`{label}` ({count} row{'s' if count > 1 else ''}, first: {first})"
+        for label, (count, first) in list(unknown.items())[:12]
+    )
+    more = f"; and {len(unknown) - 12} more" if len(unknown) > 12 else ""
+    known = ", ".join(f"`{name}`" for name in names)
+    whose = "The model knows" if from_model else "The training part has"
+    raise DataError(f"{source}: unknown label {listing}{more}. {whose} {known}.")

@@ -1,0 +1,199 @@
+"""Fit one model by one spec: the paper's training, made fast, that goes on where it was stopped.
+
+Length-bucketed batches, Adam with AMSGrad, the loss weighted by class, the epoch with the best ROC-AUC on the
+development split kept. Everything drawn comes from the seed and the number of the epoch, so that a run taken up
+again after its last whole epoch ends with the same bits.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from attnaudit import text
+from attnaudit.core import Progress, silent
+from attnaudit.instance import Instance
+from attnaudit.models.attentive import AttentiveClassifier
+from attnaudit.spec import Train
+from attnaudit.stats.classification import binary_scores
+
+_EVALUATION_TOKENS = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class Epoch:
+    """What one epoch gave: loss on train and dev (nats an instance, weighted by class), scores on dev."""
+
+    number: int
+    train_loss: float
+    dev_loss: float
+    dev_scores: dict[str, float | None]
+
+
+@dataclass(slots=True)
+class _Progress:
+    """All that a run needs to go on from the end of an epoch."""
+
+    epochs: list[Epoch] = field(default_factory=list)
+    best: int = 0
+    best_state: dict[str, Tensor] = field(default_factory=dict)
+
+
+def fit(
+    model: AttentiveClassifier,
+    train: Sequence[Instance],
+    dev: Sequence[Instance],
+    settings: Train,
+    *,
+    seed: int,
+    checkpoint: Path | None = None,
+    progress: Progress = silent,
+) -> tuple[list[Epoch], int]:
+    """Train the model in place; it ends with the weights of the best epoch, in evaluation mode.
+
+    Args:
+        model: a fresh model (its weights are overwritten when a checkpoint is taken up).
+        train: instances with targets 0 and 1.
+        dev: instances on which the best epoch is chosen.
+        settings: epochs, batch size, learning rate, weight decay.
+        seed: of the order of the batches.
+        checkpoint: file that holds the last whole epoch; written after each one, taken up when it exists.
+        progress: told after each batch.
+
+    Returns:
+        What each epoch gave, and the number of the one that was kept (the first of the best).
+    """
+    ids = [model.token_ids(instance) for instance in train]
+    targets = torch.tensor([_target(instance) for instance in train], dtype=torch.float32, device=model.device)
+    weight = (len(targets) - targets.sum()) / targets.sum()
+    optimiser = torch.optim.Adam(
+        [
+            {"params": [p for n, p in model.named_parameters() if not n.startswith("scorer.")]},
+            {"params": model.scorer.parameters(), "weight_decay": 0.0},
+        ],
+        lr=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        amsgrad=True,
+        fused=True,
+    )
+    state = _Progress()
+    if checkpoint is not None and checkpoint.exists():
+        state = _take_up(checkpoint, model, optimiser)
+    for number in range(len(state.epochs) + 1, settings.epochs + 1):
+        model.train()
+        total = 0.0
+        batches = bucketed([len(row) for row in ids], settings.batch, np.random.default_rng([seed, number]))
+        for done, rows in enumerate(batches, start=1):
+            logits = model.trace(model.pad([ids[i] for i in rows])).logits[:, 0]
+            loss = _loss(logits, targets[rows], weight)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            total += loss.item()
+            progress("training", (number - 1) * len(batches) + done, settings.epochs * len(batches))
+        model.eval()
+        dev_loss, dev_scores = _evaluated(model, dev, weight)
+        state.epochs.append(Epoch(number, total / len(ids), dev_loss, dev_scores))
+        if state.best == 0 or _quality(state.epochs[-1]) > _quality(state.epochs[state.best - 1]):
+            state.best = number
+            state.best_state = {name: value.detach().clone() for name, value in model.state_dict().items()}
+        if checkpoint is not None:
+            _write(checkpoint, model, optimiser, state)
+    model.load_state_dict(state.best_state)
+    model.eval()
+    return state.epochs, state.best
+
+
+@torch.no_grad()
+def predict(model: AttentiveClassifier, instances: Sequence[Instance]) -> Float[np.ndarray, "instance output"]:
+    """The logits of each instance, in float64, in the order given."""
+    ids = [model.token_ids(instance) for instance in instances]
+    logits = torch.empty(len(ids), len(model.classes), dtype=torch.float64)
+    for rows in text.length_batches([len(row) for row in ids], budget=_EVALUATION_TOKENS):
+        logits[rows] = model.trace(model.pad([ids[i] for i in rows])).logits[:, 0].double().cpu()
+    return logits.numpy()
+
+
+def bucketed(lengths: Sequence[int], size: int, draw: np.random.Generator) -> list[list[int]]:
+    """Positions in batches of `size` texts of similar length, in random order.
+
+    Sorted by length with up to ±10 % of noise, cut, and the batches shuffled: little padding, and other
+    company in each epoch.
+    """
+    noisy = np.asarray(lengths) * draw.uniform(0.9, 1.1, len(lengths))
+    order = np.argsort(noisy, kind="stable")
+    batches = [order[i : i + size].tolist() for i in range(0, len(order), size)]
+    return [batches[i] for i in draw.permutation(len(batches))]
+
+
+def _loss(logits: Float[Tensor, "batch output"], targets: Float[Tensor, " batch"], weight: Tensor) -> Tensor:
+    """Cross-entropy in nats, class 1 weighted by (number of class 0 / number of class 1), summed over the batch."""
+    return torch.nn.functional.binary_cross_entropy_with_logits(
+        logits[:, 1] - logits[:, 0], targets, pos_weight=weight, reduction="sum"
+    )
+
+
+def _evaluated(
+    model: AttentiveClassifier, instances: Sequence[Instance], weight: Tensor
+) -> tuple[float, dict[str, float | None]]:
+    logits = torch.from_numpy(predict(model, instances))
+    targets = np.array([_target(instance) for instance in instances])
+    loss = _loss(logits, torch.from_numpy(targets).double(), weight.double().cpu()).item() / len(instances)
+    return loss, binary_scores(targets, torch.softmax(logits, dim=-1)[:, 1].numpy())
+
+
+def _quality(epoch: Epoch) -> tuple[float, float]:
+    """What epochs are compared by: ROC-AUC on dev, or the loss where that is undefined."""
+    return epoch.dev_scores["roc_auc"] or 0.0, -epoch.dev_loss
+
+
+def _target(instance: Instance) -> int:
+    if instance.target is None:
+        raise ValueError(f"instance `{instance.id}` has no target, so nothing can be learned from it")
+    return instance.target
+
+
+def _write(
+    path: Path, model: AttentiveClassifier, optimiser: torch.optim.Optimizer, state: _Progress
+) -> None:
+    """Everything at once, under a temporary name, then renamed: a kill leaves the last epoch whole."""
+    tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
+    tensors |= {f"best.{name}": value for name, value in state.best_state.items()}
+    for number, slots in optimiser.state_dict()["state"].items():
+        tensors |= {f"optimiser.{number}.{slot}": value for slot, value in slots.items()}
+    epochs = [{name: getattr(epoch, name) for name in Epoch.__slots__} for epoch in state.epochs]
+    metadata = {"best": str(state.best), "epochs": json.dumps(epochs)}
+    part = path.with_suffix(".tmp")
+    save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, str(part), metadata)
+    with part.open("rb") as file:
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
+def _take_up(path: Path, model: AttentiveClassifier, optimiser: torch.optim.Optimizer) -> _Progress:
+    with safe_open(str(path), framework="pt", device=str(model.device)) as file:
+        metadata = file.metadata()
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a dict
+    model.load_state_dict(_under("model.", tensors))
+    slots: dict[int, dict[str, Any]] = {}
+    for name, value in _under("optimiser.", tensors).items():
+        number, slot = name.split(".", 1)
+        slots.setdefault(int(number), {})[slot] = value
+    optimiser.load_state_dict(optimiser.state_dict() | {"state": slots})
+    epochs = [Epoch(**values) for values in json.loads(metadata["epochs"])]
+    return _Progress(epochs, int(metadata["best"]), _under("best.", tensors))
+
+
+def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
