@@ -27,11 +27,24 @@ def agreement(importance: pa.Table, *, statistic: str = "kendall_tau_b") -> pa.T
     scores = _scores(importance)
     measures = list(dict.fromkeys(importance["measure"].to_pylist()))
     columns: dict[str, list[Any]] = {
-        name: [] for name in ("instance_id", "step", "measure_a", "measure_b", "value", "p_value", "n_tokens", "status")
+        name: []
+        for name in (
+            "instance_id",
+            "step",
+            "measure_a",
+            "measure_b",
+            "value",
+            "p_value",
+            "n_tokens",
+            "status",
+        )
     }
     for a, b in combinations(measures, 2):
         for instance_id, step in (key for key in scores[a] if key in scores[b]):
-            (left, left_status), (right, right_status) = scores[a][instance_id, step], scores[b][instance_id, step]
+            (left, left_status), (right, right_status) = (
+                scores[a][instance_id, step],
+                scores[b][instance_id, step],
+            )
             if left is None or right is None:
                 value, p_value, status = None, None, left_status if left is None else right_status
             else:
@@ -63,9 +76,10 @@ def plausibility(instances: pa.Table, importance: pa.Table) -> pa.Table:
                 values, status = by_instance.get((instance_id, 0), (None, "not_run"))
                 if values is not None:
                     status = "ok" if evidence.any() and not evidence.all() else "not_applicable"
-                found = status == "ok" and values is not None
-                precision = _precision_at_k(evidence, values) if found else None
-                average = float(average_precision_score(evidence, values)) if found else None
+                precision = average = None
+                if status == "ok" and values is not None:
+                    precision = _precision_at_k(evidence, values)
+                    average = float(average_precision_score(evidence, values))
                 rows += [
                     (instance_id, measure, number, "precision_at_k", precision, status),
                     (instance_id, measure, number, "average_precision", average, status),

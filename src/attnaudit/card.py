@@ -69,7 +69,9 @@ _NOT_RUN = {
 }
 
 
-def card(summary: pa.Table, groups: tuple[str, ...] = (OVERALL,), policy: Policy | None = None) -> list[Answer]:
+def card(
+    summary: pa.Table, groups: tuple[str, ...] = (OVERALL,), policy: Policy | None = None
+) -> list[Answer]:
     """One answer a question and group, questions in the order of the card."""
     policy = policy or Policy()
     numbers = lookup(summary)
@@ -99,19 +101,33 @@ def _agreement(numbers: _Numbers, group: str, policy: Policy) -> Answer:
     others = [s for s in (gradient, "attention ~ leave_one_out") if s]
     shares = {s: numbers.get(("agreement", s, group, "share_of_ceiling")) for s in others}
     if gradient is None or len(others) < 2 or any(share is None for share in shares.values()):
-        return Answer("agreement", title, group, "not run", "Attention, a gradient and leave-one-out were not all measured.")
+        return Answer(
+            "agreement",
+            title,
+            group,
+            "not run",
+            "Attention, a gradient and leave-one-out were not all measured.",
+        )
     known = {subject: share for subject, share in shares.items() if share is not None}
-    worst_subject = min(known, key=lambda s: float("-inf") if known[s].value is None else known[s].value or 0.0)
+    worst_subject = min(
+        known, key=lambda s: float("-inf") if known[s].value is None else known[s].value or 0.0
+    )
     worst = known[worst_subject]
     if worst.value is None:
         sentence = (
             "Gradient and leave-one-out do not agree with each other on these texts, so there is nothing to hold "
             "attention against."
         )
-        return Answer("agreement", title, group, "undetermined", sentence, n=worst.n, threshold=policy.share_of_ceiling)
+        return Answer(
+            "agreement", title, group, "undetermined", sentence, n=worst.n, threshold=policy.share_of_ceiling
+        )
     verdicts = {verdict(share, policy.share_of_ceiling) for share in known.values()}
     answer: Verdict = (
-        "not supported" if "not supported" in verdicts else "supported" if verdicts == {"supported"} else "undetermined"
+        "not supported"
+        if "not supported" in verdicts
+        else "supported"
+        if verdicts == {"supported"}
+        else "undetermined"
     )
     ceiling = numbers["agreement", f"{gradient.removeprefix('attention ~ ')} ~ leave_one_out", group, "mean"]
     weak = ceiling.low is None or ceiling.low < policy.least_ceiling
@@ -130,7 +146,16 @@ def _agreement(numbers: _Numbers, group: str, policy: Policy) -> Answer:
             "agreeing with them would show much."
         )
     return Answer(
-        "agreement", title, group, answer, sentence, worst.value, worst.low, worst.high, worst.n, policy.share_of_ceiling
+        "agreement",
+        title,
+        group,
+        answer,
+        sentence,
+        worst.value,
+        worst.low,
+        worst.high,
+        worst.n,
+        policy.share_of_ceiling,
     )
 
 
@@ -145,7 +170,9 @@ def _exclusiveness(numbers: _Numbers, group: str, policy: Policy) -> Answer:
     )
     far = numbers.get(("adversary", "adversarial_exact", group, "share_jsd_from_0.4"))
     if far is not None and far.value is not None:
-        sentence += f" For {far.value:.0%} of the texts an attention far from the model's own gives the same prediction."
+        sentence += (
+            f" For {far.value:.0%} of the texts an attention far from the model's own gives the same prediction."
+        )
     answer = verdict(tvd, policy.permutation_tvd)
     return Answer("exclusiveness", title, group, answer, sentence, *tvd, policy.permutation_tvd)
 

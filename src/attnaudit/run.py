@@ -42,6 +42,8 @@ _CHUNK = 256
 _TOKENS = 8_192
 """Padded tokens in a batch; bounds memory whatever the length of the texts."""
 
+_LAST_EPOCH = "last-epoch.safetensors"
+
 AUDITED = "base"
 """Name of the audited model in the tables; others will be its controls."""
 
@@ -88,6 +90,8 @@ def audit(
         SpecError, DataError, ModelError, StoreError: with what must hold and what was found.
     """
     torch.set_num_threads(threads)
+    measures = [_resolved("measure", entry, _measure) for entry in spec.measures]
+    counterfactuals = [_resolved("counterfactual", entry, _counterfactual) for entry in spec.counterfactuals]
     plan = _planned(spec, model)
     if finished := store.find(store_folder, plan.name):
         return Result.open(finished)
@@ -97,9 +101,9 @@ def audit(
         audited_model.requires_grad_(False)
         _describe_instances(plan, draft, audited_model, progress)
         _score(plan, draft)
-        for name, measure in _resolved("measure", spec.measures, _measure):
+        for name, measure in measures:
             _measure_all(plan, draft, audited_model, name, measure, progress)
-        for name, counterfactual in _resolved("counterfactual", spec.counterfactuals, _counterfactual):
+        for name, counterfactual in counterfactuals:
             _replace_all(plan, draft, audited_model, name, counterfactual, progress)
         return Result.open(draft.finish(_manifest(plan, draft, audited_model, device, threads)))
 
@@ -121,7 +125,9 @@ def _planned(spec: asked.Spec, given: AttentiveClassifier | None) -> _Plan:
         model_digest = _file_digest(spec.model.vectors)
     read = tasks.read(spec.task, seed=spec.seed, classes=classes)
     if classes is not None and read.classes != classes:
-        raise DataError(f"the model knows the classes {list(classes)}, corpus `{read.name}` has {list(read.classes)}")
+        raise DataError(
+            f"the model knows the classes {list(classes)}, corpus `{read.name}` has {list(read.classes)}"
+        )
     if classes is None:
         read = corpus.divided(read, seed=spec.seed)
     split = "test" if "test" in read.splits else next(iter(read.splits))
@@ -135,18 +141,15 @@ def _planned(spec: asked.Spec, given: AttentiveClassifier | None) -> _Plan:
     return _Plan(spec, read, audited, split, earlier, asked.run_id(spec, digest, model_digest))
 
 
-def _resolved(
-    kind: str, entries: Sequence[Any], make: Callable[[Any], Any]
-) -> Iterator[tuple[str, Any]]:
-    for entry in entries:
-        if isinstance(entry, asked.Outside):
-            parameters = {key: value for key, value in entry if key != "name"}
-            try:
-                yield entry.name.replace(":", "."), pkgutil.resolve_name(entry.name)(**parameters)
-            except (ImportError, AttributeError, ValueError, TypeError) as error:
-                raise SpecError(f"`{entry.name}` cannot be used as a {kind}: {error}") from None
-        else:
-            yield entry.name, make(entry)
+def _resolved(kind: str, entry: Any, make: Callable[[Any], Any]) -> tuple[str, Any]:
+    """The name under which an entry of the spec stands in the tables, and the thing it names."""
+    if not isinstance(entry, asked.Outside):
+        return entry.name, make(entry)
+    parameters = {key: value for key, value in entry if key != "name"}
+    try:
+        return entry.name.replace(":", "."), pkgutil.resolve_name(entry.name)(**parameters)
+    except (ImportError, AttributeError, ValueError, TypeError) as error:
+        raise SpecError(f"`{entry.name}` cannot be used as a {kind}: {error}") from None
 
 
 def _measure(entry: asked.Measure) -> Any:
@@ -172,10 +175,8 @@ def _model(
             model = checkpoint.load(plan.earlier / store.MODEL)
         else:
             model = _trained(plan, draft, device, progress)
-        part = saved.with_suffix(".tmp")
-        with store.writing(saved):
-            checkpoint.save(model, part)
-            part.replace(saved)
+        checkpoint.save(model, saved)
+        (draft.folder / _LAST_EPOCH).unlink(missing_ok=True)
     return checkpoint.load(saved).to(device).eval()
 
 
@@ -201,18 +202,19 @@ def _trained(plan: _Plan, draft: store.Draft, device: str, progress: Progress) -
         vectors, _ = read_vectors(spec.model.vectors, vocabulary, spec.model.embedding)
         model.embedding.weight.data.copy_(vectors)
     model.to(device)
-    last = draft.folder / "checkpoint.safetensors"
-    with store.writing(last):
-        epochs, best = fit(model, train, dev, spec.train, seed=spec.seed, checkpoint=last, progress=progress)
+    last = draft.folder / _LAST_EPOCH
+    epochs, best = fit(model, train, dev, spec.train, seed=spec.seed, checkpoint=last, progress=progress)
     draft.write("training", "training", 0, _training_rows(epochs, best))
-    last.unlink(missing_ok=True)
     return model
 
 
 def _training_rows(epochs: Sequence[Epoch], best: int) -> pa.Table:
     rows = []
     for epoch in epochs:
-        values = {("train", "loss"): epoch.train_loss, ("dev", "loss"): epoch.dev_loss}
+        values: dict[tuple[str, str], float | None] = {
+            ("train", "loss"): epoch.train_loss,
+            ("dev", "loss"): epoch.dev_loss,
+        }
         values |= {("dev", metric): value for metric, value in epoch.dev_scores.items()}
         rows += [(epoch.number, split, metric, value) for (split, metric), value in values.items()]
     return tables.build(
@@ -257,7 +259,9 @@ def _through(
             progress(stage, min(start + _CHUNK, total), total)
 
 
-def _describe_instances(plan: _Plan, draft: store.Draft, model: AttentiveClassifier, progress: Progress) -> None:
+def _describe_instances(
+    plan: _Plan, draft: store.Draft, model: AttentiveClassifier, progress: Progress
+) -> None:
     """The table `instances`: tokens, offsets, what is audited, evidence, prediction."""
 
     @torch.no_grad()
@@ -272,7 +276,9 @@ def _describe_instances(plan: _Plan, draft: store.Draft, model: AttentiveClassif
     _through(plan, draft, "instances", "instances", rows_of, progress)
 
 
-def _instance_row(plan: _Plan, instance: Instance, batch: Batch, row: int, output: np.ndarray) -> dict[str, Any]:
+def _instance_row(
+    plan: _Plan, instance: Instance, batch: Batch, row: int, output: np.ndarray
+) -> dict[str, Any]:
     tokens, offsets = batch.tokens[row], batch.offsets[row]
     audited = batch.audit_mask[row, : len(tokens)].tolist()
     spans = [span for span, asked_for in zip(offsets, audited, strict=True) if asked_for]
@@ -346,7 +352,8 @@ def _measure_all(
                 "step": [step for _, step in order],
                 "measure": name,
                 "scores": [
-                    scores[key] if s in ("ok", "constant") else None for key, s in zip(order, status, strict=True)
+                    scores[key] if s in ("ok", "constant") else None
+                    for key, s in zip(order, status, strict=True)
                 ],
                 "objective": measure.objective,
                 "status": status,
@@ -365,7 +372,12 @@ def _status(scores: np.ndarray) -> str:
 
 
 def _replace_all(
-    plan: _Plan, draft: store.Draft, model: AttentiveClassifier, name: str, counterfactual: Any, progress: Progress
+    plan: _Plan,
+    draft: store.Draft,
+    model: AttentiveClassifier,
+    name: str,
+    counterfactual: Any,
+    progress: Progress,
 ) -> None:
     """The rows of one counterfactual in the table `counterfactual`."""
 
@@ -418,7 +430,9 @@ def _manifest(
         "environment": {
             "python": platform.python_version(),
             "platform": platform.platform(),
-            "packages": {name: _version(name) for name in ("torch", "numpy", "scipy", "scikit-learn", "pyarrow")},
+            "packages": {
+                name: _version(name) for name in ("torch", "numpy", "scipy", "scikit-learn", "pyarrow")
+            },
             "git": _git(),
             "device": device,
             "precision": "float32",
@@ -442,7 +456,9 @@ def _git() -> str | None:
         return None
     try:
         described = ["git", "-C", str(root), "describe", "--always", "--dirty=+", "--abbrev=12"]
-        return subprocess.run(described, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+        return subprocess.run(
+            described, capture_output=True, text=True, check=True, timeout=10
+        ).stdout.strip()
     except (OSError, subprocess.SubprocessError):
         return None
 

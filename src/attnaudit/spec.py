@@ -69,7 +69,9 @@ class Planted(_Strict):
     dev: int = Field(200, ge=10, description="number of development reviews")
     test: int = Field(400, ge=10, description="number of test reviews")
     evidence: int = Field(2, ge=1, le=8, description="most evidence words in a review")
-    distractors: int = Field(2, ge=0, le=20, description="most opinion words about something else in a review")
+    distractors: int = Field(
+        2, ge=0, le=20, description="most opinion words about something else in a review"
+    )
     negation: float = Field(0.15, ge=0, le=1, description="share of evidence that stands under a negation")
     noise: float = Field(0.02, ge=0, lt=0.5, description="share of labels that are flipped")
     shortest: int = Field(12, ge=8, description="fewest words in a review")
@@ -127,14 +129,18 @@ class Attentive(_Strict):
     """An encoder, attention over its states, and a linear read-out (Jain & Wallace 2019)."""
 
     name: Literal["attentive"] = "attentive"
-    encoder: Annotated[str, _known("encoder")] = Field("bilstm", description="what gives a state for each token")
+    encoder: Annotated[str, _known("encoder")] = Field(
+        "bilstm", description="what gives a state for each token"
+    )
     attention: Annotated[str, _known("attention")] = Field("additive", description="what scores each state")
     embedding: int = Field(300, ge=1, le=4096, description="dimensions of a word vector")
     hidden: int = Field(128, ge=4, le=4096, description="units of the encoder (a direction)")
     tokeniser: Annotated[str, _known("tokeniser")] | None = Field(
         None, description="what cuts a text into tokens; the corpus's own where not given"
     )
-    min_df: int | None = Field(None, ge=1, description="fewest training texts that hold a word; the corpus's own")
+    min_df: int | None = Field(
+        None, ge=1, description="fewest training texts that hold a word; the corpus's own"
+    )
     vectors: str | None = Field(None, description="file of word vectors in GloVe or fastText text format")
 
 
@@ -220,7 +226,7 @@ def _named(kind: str, *, default: str = "", others: str = "") -> tuple[BeforeVal
     return BeforeValidator(table), Discriminator(tag)
 
 
-_before_task, _tag_task = _named("task")
+_before_task, _tag_task = _named("task", default="planted")
 _before_model, _tag_model = _named("model", default="attentive")
 _before_measure, _tag_measure = _named("measure", others="measure")
 _before_counter, _tag_counter = _named("counterfactual")
@@ -321,7 +327,9 @@ def read_values(path: str | Path) -> dict[str, Any]:
     if values is None:
         raise SpecError(f"{path}: the file is empty")
     if not isinstance(values, dict):
-        raise SpecError(f"{path}: a spec must be a table of names and values, found a {type(values).__name__}")
+        raise SpecError(
+            f"{path}: a spec must be a table of names and values, found a {type(values).__name__}"
+        )
     return values
 
 
@@ -335,7 +343,11 @@ def merged(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, An
     for key, value in override.items():
         old = result.get(key)
         old = {"name": old} if isinstance(old, str) and isinstance(value, Mapping) else old
-        same = isinstance(old, Mapping) and isinstance(value, Mapping) and value.get("name") in (None, old.get("name"))
+        same = (
+            isinstance(old, Mapping)
+            and isinstance(value, Mapping)
+            and value.get("name") in (None, old.get("name"))
+        )
         result[key] = merged(old, value) if same else value  # type: ignore[arg-type]  # `same` says both are tables
     return result
 
@@ -351,7 +363,13 @@ def run_id(spec: Spec, data_digest: str, model_digest: str = "") -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-_PLACES = (("task", "path"), ("task", "dev_path"), ("task", "test_path"), ("model", "run"), ("model", "vectors"))
+_PLACES = (
+    ("task", "path"),
+    ("task", "dev_path"),
+    ("task", "test_path"),
+    ("model", "run"),
+    ("model", "vectors"),
+)
 
 
 def _faults(error: ValidationError, source: str) -> list[str]:

@@ -135,7 +135,9 @@ def draft(store: str | Path, name: str) -> Iterator[Draft]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise StoreError(f"{folder}: another process is writing this run; wait for it, or stop it") from None
+            raise StoreError(
+                f"{folder}: another process is writing this run; wait for it, or stop it"
+            ) from None
         for leftover in folder.rglob(f"*{_TEMPORARY}*"):
             leftover.unlink(missing_ok=True)
         yield Draft(folder, final)
@@ -159,13 +161,6 @@ def write_atomically(path: Path, data: bytes) -> None:
         finally:
             temporary.unlink(missing_ok=True)
         _flush_folder(path.parent)
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Turn what the system says when `path` cannot be written into words."""
-    with _said_plainly(path):
-        yield
 
 
 def find(store: str | Path, name: str) -> Path | None:
@@ -234,7 +229,11 @@ def verify(folder: str | Path) -> list[str]:
         manifest = read_manifest(folder)
     except StoreError as error:
         return [str(error)]
-    expected = {f"{table}/{part}": entry for table, t in manifest["tables"].items() for part, entry in t["parts"].items()}
+    expected = {
+        f"{table}/{part}": entry
+        for table, t in manifest["tables"].items()
+        for part, entry in t["parts"].items()
+    }
     expected |= manifest["files"]
     faults = []
     for place, entry in expected.items():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -55,7 +56,9 @@ def summarise(stored: Mapping[str, pa.Table], classes: Sequence[str]) -> pa.Tabl
         *_plausibility(stored["plausibility"], instances, place, groups),
     ]
     names = [column.name for column in tables.TABLES["summary"].columns]
-    return tables.build("summary", {name: [row[i] for row in rows] for i, name in enumerate(names)}, n_rows=len(rows))
+    return tables.build(
+        "summary", {name: [row[i] for row in rows] for i, name in enumerate(names)}, n_rows=len(rows)
+    )
 
 
 def predicted(class_name: str) -> str:
@@ -67,7 +70,7 @@ def lookup(summary: pa.Table) -> dict[tuple[str, str, str, str], Estimate]:
     """(experiment, subject, group, statistic) → the number with its interval."""
     keys = ("experiment", "subject", "group", "statistic")
     return {
-        tuple(row[k] for k in keys): Estimate(row["value"], row["low"], row["high"], row["n"])  # type: ignore[misc]
+        tuple(row[k] for k in keys): Estimate(row["value"], row["low"], row["high"], row["n"])
         for row in summary.to_pylist()
     }
 
@@ -75,23 +78,40 @@ def lookup(summary: pa.Table) -> dict[tuple[str, str, str, str], Estimate]:
 _Row = tuple[str, str, str, str, float | None, float | None, float | None, int, int]
 
 
-def _row(experiment: str, subject: str, group: str, statistic: str, estimate: Estimate, undefined: int = 0) -> _Row:
+def _row(
+    experiment: str, subject: str, group: str, statistic: str, estimate: Estimate, undefined: int = 0
+) -> _Row:
     return (experiment, subject, group, statistic, *estimate, undefined)
 
 
 def _quality(scores: pa.Table) -> Iterator[_Row]:
     for row in scores.to_pylist():
         undefined = row["n"] if row["value"] is None else 0
-        yield _row("quality", row["model"], OVERALL, row["metric"], Estimate(row["value"], None, None, row["n"]), undefined)
+        yield _row(
+            "quality",
+            row["model"],
+            OVERALL,
+            row["metric"],
+            Estimate(row["value"], None, None, row["n"]),
+            undefined,
+        )
 
 
 def _agreement(agreement: pa.Table, place: Mapping[str, int], groups: Sequence[_Group]) -> Iterator[_Row]:
-    pairs = list(dict.fromkeys(zip(agreement["measure_a"].to_pylist(), agreement["measure_b"].to_pylist(), strict=True)))
+    pairs = list(
+        dict.fromkeys(
+            zip(agreement["measure_a"].to_pylist(), agreement["measure_b"].to_pylist(), strict=True)
+        )
+    )
     by_pair = {}
     for a, b in pairs:
-        rows = agreement.filter((pc.field("measure_a") == a) & (pc.field("measure_b") == b) & (pc.field("step") == 0))
+        rows = agreement.filter(
+            (pc.field("measure_a") == a) & (pc.field("measure_b") == b) & (pc.field("step") == 0)
+        )
         by_pair[a, b] = _column(rows, "value", place), _column(rows, "p_value", place)
-    ceiling = next((v for (a, b), (v, _) in by_pair.items() if a.startswith("gradient") and b == "leave_one_out"), None)
+    ceiling = next(
+        (v for (a, b), (v, _) in by_pair.items() if a.startswith("gradient") and b == "leave_one_out"), None
+    )
     for (a, b), (tau, p_value) in by_pair.items():
         subject = f"{a} ~ {b}"
         for group in groups:
@@ -100,11 +120,25 @@ def _agreement(agreement: pa.Table, place: Mapping[str, int], groups: Sequence[_
             yield _row("agreement", subject, group.name, "median", inference.median(inside), undefined)
             yield _row("agreement", subject, group.name, "std", _plain(inside, np.std), undefined)
             small = int((_defined(p_value, group)[0] <= SIGNIFICANT).sum())
-            yield _row("agreement", subject, group.name, "share_significant", inference.share(small, len(inside)), undefined)
+            yield _row(
+                "agreement",
+                subject,
+                group.name,
+                "share_significant",
+                inference.share(small, len(inside)),
+                undefined,
+            )
             if a == "attention" and ceiling is not None:
                 both = group.members & np.isfinite(tau) & np.isfinite(ceiling)
                 of_ceiling = inference.ratio_of_means(tau[both], ceiling[both])
-                yield _row("agreement", subject, group.name, "share_of_ceiling", of_ceiling, int(group.members.sum() - both.sum()))
+                yield _row(
+                    "agreement",
+                    subject,
+                    group.name,
+                    "share_of_ceiling",
+                    of_ceiling,
+                    int(group.members.sum() - both.sum()),
+                )
 
 
 def _permutation(
@@ -122,7 +156,7 @@ def _permutation(
         yield _row("permutation", "permuted", group.name, "mean_tvd", inference.mean(inside), undefined)
         flipped, undefined = _defined(flips, group)
         yield _row("permutation", "permuted", group.name, "share_flipped", inference.mean(flipped), undefined)
-        for low, high in zip(ATTENTION_BINS, ATTENTION_BINS[1:], strict=False):
+        for low, high in pairwise(ATTENTION_BINS):
             held = group.members & in_bin(largest, low, high)
             inside, undefined = _defined(medians, _Group(group.name, held))
             subject = f"permuted, max attention {bin_name(low, high)}"
@@ -138,10 +172,19 @@ def _uniform(counterfactual: pa.Table, place: Mapping[str, int], groups: Sequenc
         inside, undefined = _defined(tvd, group)
         yield _row("uniform", "uniform", group.name, "median_tvd", inference.median(inside), undefined)
         flips, undefined = _defined(flipped, group)
-        yield _row("uniform", "uniform", group.name, "share_flipped", inference.share(int(flips.sum()), len(flips)), undefined)
+        yield _row(
+            "uniform",
+            "uniform",
+            group.name,
+            "share_flipped",
+            inference.share(int(flips.sum()), len(flips)),
+            undefined,
+        )
 
 
-def _adversary(counterfactual: pa.Table, place: Mapping[str, int], groups: Sequence[_Group]) -> Iterator[_Row]:
+def _adversary(
+    counterfactual: pa.Table, place: Mapping[str, int], groups: Sequence[_Group]
+) -> Iterator[_Row]:
     found = {}
     for kind in ("adversarial_exact", "adversarial_search"):
         rows = counterfactual.filter(pc.field("kind") == kind)
@@ -157,13 +200,24 @@ def _adversary(counterfactual: pa.Table, place: Mapping[str, int], groups: Seque
                 share = inference.share(int((inside >= far).sum()), len(inside))
                 yield _row("adversary", kind, group.name, f"share_jsd_from_{far:g}", share, undefined)
             flips, undefined = _defined(flipped, group)
-            yield _row("adversary", kind, group.name, "share_flipped", inference.share(int(flips.sum()), len(flips)), undefined)
+            yield _row(
+                "adversary",
+                kind,
+                group.name,
+                "share_flipped",
+                inference.share(int(flips.sum()), len(flips)),
+                undefined,
+            )
     if len(found) == 2:
         gap = found["adversarial_exact"] - found["adversarial_search"]
         for group in groups:
             inside, undefined = _defined(gap, group)
-            yield _row("adversary", "exact above search", group.name, "mean_jsd", inference.mean(inside), undefined)
-            yield _row("adversary", "exact above search", group.name, "least_jsd", _plain(inside, np.min), undefined)
+            yield _row(
+                "adversary", "exact above search", group.name, "mean_jsd", inference.mean(inside), undefined
+            )
+            yield _row(
+                "adversary", "exact above search", group.name, "least_jsd", _plain(inside, np.min), undefined
+            )
 
 
 def _plausibility(

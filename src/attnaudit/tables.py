@@ -104,7 +104,9 @@ TABLES: dict[str, Table] = _tables(
                 "first and one past the last character of each token in the text; null for a marker",
                 unit="characters",
             ),
-            Column("audited", pa.list_(pa.bool_()), "whether the importance of the token is asked (no markers)"),
+            Column(
+                "audited", pa.list_(pa.bool_()), "whether the importance of the token is asked (no markers)"
+            ),
             Column(
                 "evidence",
                 pa.list_(pa.list_(pa.bool_())),
@@ -146,7 +148,9 @@ TABLES: dict[str, Table] = _tables(
             Column("scope", pa.string(), "which part of the site was replaced"),
             Column("kind", pa.string(), "what attention was put in"),
             Column("draw", pa.int32(), "number of the draw, from 0; 0 for what is not drawn", low=0),
-            Column("epsilon", pa.float64(), f"bound on the {_TVD} of the output", low=0, high=1, nullable=True),
+            Column(
+                "epsilon", pa.float64(), f"bound on the {_TVD} of the output", low=0, high=1, nullable=True
+            ),
             Column("output_tvd", pa.float64(), f"{_TVD} of the output", low=0, high=1, nullable=True),
             Column("flipped", pa.bool_(), "whether the predicted class is another", nullable=True),
             Column(
@@ -229,7 +233,9 @@ TABLES: dict[str, Table] = _tables(
             Column("measure_b", pa.string(), "the other"),
             Column("statistic", pa.string(), "how they are compared"),
             Column("value", pa.float64(), "1 = same order, −1 = reversed", low=-1, high=1, nullable=True),
-            Column("p_value", pa.float64(), "two-sided, against no correlation", low=0, high=1, nullable=True),
+            Column(
+                "p_value", pa.float64(), "two-sided, against no correlation", low=0, high=1, nullable=True
+            ),
             Column("n_tokens", pa.int32(), "number of audited tokens", low=0),
             _STATUS,
         ),
@@ -243,7 +249,9 @@ TABLES: dict[str, Table] = _tables(
             _ID,
             Column("measure", pa.string(), "the measure"),
             Column("annotator", pa.int32(), "whose evidence", low=0),
-            Column("metric", pa.string(), "precision_at_k (k = number of evidence tokens) or average_precision"),
+            Column(
+                "metric", pa.string(), "precision_at_k (k = number of evidence tokens) or average_precision"
+            ),
             Column("value", pa.float64(), "1 = all evidence first", low=0, high=1, nullable=True),
             _STATUS,
         ),
@@ -289,7 +297,9 @@ def build(name: str, columns: Mapping[str, Any], *, n_rows: int | None = None) -
         raise SchemaError(f"table `{name}` must have the columns {missing}")
     if unknown := [c for c in columns if c not in wanted]:
         raise SchemaError(f"table `{name}` has no columns {unknown}")
-    lengths = {len(columns[c]) for c in wanted if _is_column(columns[c])} | ({n_rows} if n_rows is not None else set())
+    lengths = {len(columns[c]) for c in wanted if _is_column(columns[c])} | (
+        {n_rows} if n_rows is not None else set()
+    )
     if len(lengths) != 1:
         raise SchemaError(f"columns of table `{name}` must be equally long, found lengths {sorted(lengths)}")
     n = lengths.pop()
@@ -351,7 +361,9 @@ def _flat(values: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _is_column(values: Any) -> bool:
-    return isinstance(values, (Sequence, np.ndarray, pa.Array, pa.ChunkedArray)) and not isinstance(values, str)
+    return isinstance(values, (Sequence, np.ndarray, pa.Array, pa.ChunkedArray)) and not isinstance(
+        values, str
+    )
 
 
 def _array(values: Any, kind: pa.DataType) -> pa.Array:

@@ -8,7 +8,6 @@ again after its last whole epoch ends with the same bits.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +17,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialise
 from torch import Tensor
 
 from attnaudit import text
@@ -27,6 +26,7 @@ from attnaudit.instance import Instance
 from attnaudit.models.attentive import AttentiveClassifier
 from attnaudit.spec import Train
 from attnaudit.stats.classification import binary_scores
+from attnaudit.store import write_atomically
 
 _EVALUATION_TOKENS = 16_384
 
@@ -75,13 +75,17 @@ def fit(
         What each epoch gave, and the number of the one that was kept (the first of the best).
     """
     ids = [model.token_ids(instance) for instance in train]
-    targets = torch.tensor([_target(instance) for instance in train], dtype=torch.float32, device=model.device)
+    targets = torch.tensor(
+        [_target(instance) for instance in train], dtype=torch.float32, device=model.device
+    )
     weight = (len(targets) - targets.sum()) / targets.sum()
+    decayed = [value for name, value in model.named_parameters() if not name.startswith("scorer.")]
+    groups: list[dict[str, Any]] = [
+        {"params": decayed},
+        {"params": list(model.scorer.parameters()), "weight_decay": 0.0},
+    ]
     optimiser = torch.optim.Adam(
-        [
-            {"params": [p for n, p in model.named_parameters() if not n.startswith("scorer.")]},
-            {"params": model.scorer.parameters(), "weight_decay": 0.0},
-        ],
+        groups,
         lr=settings.learning_rate,
         weight_decay=settings.weight_decay,
         amsgrad=True,
@@ -116,7 +120,9 @@ def fit(
 
 
 @torch.no_grad()
-def predict(model: AttentiveClassifier, instances: Sequence[Instance]) -> Float[np.ndarray, "instance output"]:
+def predict(
+    model: AttentiveClassifier, instances: Sequence[Instance]
+) -> Float[np.ndarray, "instance output"]:
     """The logits of each instance, in float64, in the order given."""
     ids = [model.token_ids(instance) for instance in instances]
     logits = torch.empty(len(ids), len(model.classes), dtype=torch.float64)
@@ -167,18 +173,15 @@ def _target(instance: Instance) -> int:
 def _write(
     path: Path, model: AttentiveClassifier, optimiser: torch.optim.Optimizer, state: _Progress
 ) -> None:
-    """Everything at once, under a temporary name, then renamed: a kill leaves the last epoch whole."""
+    """Everything at once or nothing: a kill leaves the last epoch whole."""
     tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
     tensors |= {f"best.{name}": value for name, value in state.best_state.items()}
     for number, slots in optimiser.state_dict()["state"].items():
         tensors |= {f"optimiser.{number}.{slot}": value for slot, value in slots.items()}
     epochs = [{name: getattr(epoch, name) for name in Epoch.__slots__} for epoch in state.epochs]
     metadata = {"best": str(state.best), "epochs": json.dumps(epochs)}
-    part = path.with_suffix(".tmp")
-    save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, str(part), metadata)
-    with part.open("rb") as file:
-        os.fsync(file.fileno())
-    part.replace(path)
+    whole = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    write_atomically(path, serialise(whole, metadata))
 
 
 def _take_up(path: Path, model: AttentiveClassifier, optimiser: torch.optim.Optimizer) -> _Progress:

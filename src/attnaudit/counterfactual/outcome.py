@@ -19,6 +19,17 @@ from attnaudit.stats.divergence import jensen_shannon_divergence, total_variatio
 
 WHOLE_SITE = "site"
 
+_GATHERED = (
+    "instance_id",
+    "draw",
+    "output_tvd",
+    "flipped",
+    "attention_jsd",
+    "certified_upper_jsd",
+    "weights",
+    "status",
+)
+
 
 def generator(seed: int, instance_id: str, purpose: str) -> np.random.Generator:
     """Draws that depend on seed, instance and purpose alone: the same in any batch, order or resumed run."""
@@ -62,7 +73,9 @@ def cases(model: AuditedModel, batch: Batch, trace: Trace, *, needed_by: str) ->
     found = []
     for row, instance_id in enumerate(batch.instance_ids):
         weights = attention[row, audited[row]]
-        found.append(Case(instance_id, weights / weights.sum(), coefficients[row][:, audited[row]], bias[row]))
+        found.append(
+            Case(instance_id, weights / weights.sum(), coefficients[row][:, audited[row]], bias[row])
+        )
     return found
 
 
@@ -129,15 +142,3 @@ class Rows:
     def _extend(self, **columns: Any) -> None:
         for name, values in columns.items():
             self.columns[name].extend(values.tolist() if isinstance(values, np.ndarray) else values)
-
-
-_GATHERED = (
-    "instance_id",
-    "draw",
-    "output_tvd",
-    "flipped",
-    "attention_jsd",
-    "certified_upper_jsd",
-    "weights",
-    "status",
-)

@@ -43,7 +43,9 @@ class AdversarialSearch:
         found = cases(model, batch, trace, needed_by="adversarial_search")
         rows = Rows("adversarial_search", model.sites[0].name, self.epsilon)
         long_enough = [case for case in found if len(case.attention) > 1]
-        candidates = dict(zip([c.instance_id for c in long_enough], self._search(long_enough, seed), strict=True))
+        candidates = dict(
+            zip([c.instance_id for c in long_enough], self._search(long_enough, seed), strict=True)
+        )
         for case in found:
             if case.instance_id not in candidates:
                 rows.add_undefined(case, "too_short")

@@ -40,4 +40,6 @@ class Gradient:
                 torch.autograd.grad(step.sum(), embedding, retain_graph=True)[0]
                 for step in explained.unbind(dim=1)
             ]
-        return torch.stack([(gradient * embedding).sum(dim=-1).abs() for gradient in gradients], dim=1).detach()
+        return torch.stack(
+            [(gradient * embedding).sum(dim=-1).abs() for gradient in gradients], dim=1
+        ).detach()

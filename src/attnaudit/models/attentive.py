@@ -17,7 +17,7 @@ from attnaudit.core import Batch, Embedding, Evidence, Intervention, Site, Trace
 from attnaudit.errors import DataError
 from attnaudit.instance import Instance
 from attnaudit.models.attention import Additive, Dot, attend
-from attnaudit.models.encoders import ENCODERS
+from attnaudit.models.encoders import ENCODERS, SharesDeletions
 from attnaudit.models.interface import delete_each_by_trace
 
 SCORERS: dict[str, type[Additive] | type[Dot]] = {"additive": Additive, "dot": Dot}
@@ -31,7 +31,7 @@ class AttentiveClassifier(nn.Module):
     A binary model has one logit z, given as the two columns (0, z).
     """
 
-    sites = (POOL,)
+    sites: tuple[Site, ...] = (POOL,)
 
     def __init__(
         self,
@@ -89,7 +89,9 @@ class AttentiveClassifier(nn.Module):
     def pad(self, rows: Sequence[Sequence[int]]) -> Batch:
         """A batch of ids alone, without the tokens' texts; what training needs."""
         lengths = torch.tensor([len(row) for row in rows])
-        ids = nn.utils.rnn.pad_sequence([torch.tensor(row) for row in rows], batch_first=True, padding_value=text.PAD)
+        ids = nn.utils.rnn.pad_sequence(
+            [torch.tensor(row) for row in rows], batch_first=True, padding_value=text.PAD
+        )
         places = torch.arange(ids.shape[1])
         real = places < lengths[:, None]
         audited = real & (places > 0) & (places < lengths[:, None] - 1)
@@ -123,7 +125,10 @@ class AttentiveClassifier(nn.Module):
     ) -> Float[Tensor, "batch draw output"]:
         """Logits under each attention, in float64: one product over the evidence."""
         evidence = self.evidence(batch, trace)
-        return torch.einsum("bdt,bot->bdo", attention[:, :, 0].double(), evidence.coefficients) + evidence.bias[:, None]
+        return (
+            torch.einsum("bdt,bot->bdo", attention[:, :, 0].double(), evidence.coefficients)
+            + evidence.bias[:, None]
+        )
 
     @torch.no_grad()
     def delete_each(self, batch: Batch) -> Float[Tensor, "batch token output"]:
@@ -131,7 +136,7 @@ class AttentiveClassifier(nn.Module):
 
         Memory grows with the square of the length: a score and a logit's worth for each pair of tokens.
         """
-        if not hasattr(self.encoder, "deletions"):
+        if not isinstance(self.encoder, SharesDeletions):
             return delete_each_by_trace(self, batch)
         deletable = batch.audit_mask & (batch.n_audited > 1)[:, None]
         states, changes = self.encoder.deletions(self.embed(batch), batch.token_mask, deletable)
@@ -152,10 +157,14 @@ class AttentiveClassifier(nn.Module):
 
     def _tokens(self, instance: Instance) -> list[text.Token]:
         if "text" not in instance.fields:
-            raise DataError(f"instance `{instance.id}` must have a field `text`, found {sorted(instance.fields)}")
+            raise DataError(
+                f"instance `{instance.id}` must have a field `text`, found {sorted(instance.fields)}"
+            )
         tokens = self._tokenise(instance.fields["text"])
         if not tokens:
-            raise DataError(f"instance `{instance.id}` has no token in its text {instance.fields['text']!r:.60}")
+            raise DataError(
+                f"instance `{instance.id}` has no token in its text {instance.fields['text']!r:.60}"
+            )
         return tokens
 
 

@@ -18,14 +18,16 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialise
 from torch import Tensor
 
 from attnaudit.errors import ModelError
 from attnaudit.models.attentive import AttentiveClassifier
+from attnaudit.store import write_atomically
 from attnaudit.text import Vocabulary
 
-_FORMAT = "1"
+_FORMAT = 1
+_ABOUT = "attnaudit"  # one entry of metadata: safetensors writes several in no fixed order
 
 
 def to_plain(model: AttentiveClassifier) -> dict[str, Tensor]:
@@ -57,15 +59,19 @@ def from_plain(model: AttentiveClassifier, state: Mapping[str, Tensor]) -> Atten
 
 
 def save(model: AttentiveClassifier, path: str | Path) -> None:
-    """Weights, vocabulary, classes and settings in one safetensors file."""
-    metadata = {
+    """Weights, vocabulary, classes and settings in one safetensors file; equal models give equal bytes.
+
+    Raises:
+        StoreError: it cannot be written.
+    """
+    about = {
         "format": _FORMAT,
-        "settings": json.dumps(model.settings),
-        "classes": json.dumps(model.classes),
-        "vocabulary": json.dumps(model.vocabulary.words),
+        "settings": model.settings,
+        "classes": model.classes,
+        "vocabulary": model.vocabulary.words,
     }
     state = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
-    save_file(state, str(path), metadata)
+    write_atomically(Path(path), serialise(state, {_ABOUT: json.dumps(about)}))
 
 
 def load(path: str | Path) -> AttentiveClassifier:
@@ -80,16 +86,15 @@ def load(path: str | Path) -> AttentiveClassifier:
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a dict
     except (OSError, SafetensorError) as error:
         raise ModelError(f"{path}: no model can be read from it: {error}") from None
-    if metadata.get("format") != _FORMAT:
+    about = json.loads(metadata.get(_ABOUT, "{}"))
+    if about.get("format") != _FORMAT:
         raise ModelError(
-            f"{path}: must hold a model of format {_FORMAT}, found {metadata.get('format', 'none')}; "
+            f"{path}: must hold a model of format {_FORMAT}, found {about.get('format', 'none')}; "
             "weights trained elsewhere go through `attnaudit.models.from_plain`"
         )
-    vocabulary = Vocabulary(tuple(json.loads(metadata["vocabulary"])))
+    vocabulary = Vocabulary(tuple(about["vocabulary"]))
     with torch.random.fork_rng(devices=[]):
-        model = AttentiveClassifier(
-            vocabulary, json.loads(metadata["classes"]), **json.loads(metadata["settings"])
-        )
+        model = AttentiveClassifier(vocabulary, about["classes"], **about["settings"])
     model.load_state_dict(state)
     return model.eval()
 
@@ -105,4 +110,6 @@ def _plain_name(name: str) -> str:
 
 def _must_be_bilstm(model: AttentiveClassifier) -> None:
     if model.settings["encoder"] != "bilstm":
-        raise ModelError(f"the plain form is that of the encoder `bilstm`, found `{model.settings['encoder']}`")
+        raise ModelError(
+            f"the plain form is that of the encoder `bilstm`, found `{model.settings['encoder']}`"
+        )

@@ -7,7 +7,7 @@ are 0, and no state depends on how much padding there is.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -28,6 +28,19 @@ class Change(NamedTuple):
     deleted: Int[Tensor, " change"]
     positions: Int[Tensor, " change"]
     states: Float[Tensor, "change dim"]
+
+
+@runtime_checkable
+class SharesDeletions(Protocol):
+    """An encoder that knows which states change when a token is deleted, and computes no others."""
+
+    def deletions(
+        self,
+        embedding: Float[Tensor, "batch token in"],
+        mask: Bool[Tensor, "batch token"],
+        which: Bool[Tensor, "batch token"],
+    ) -> tuple[Float[Tensor, "batch token dim"], Iterator[Change]]:
+        """The states, and every state that changes when one of the tokens in `which` is deleted."""
 
 
 class Average(nn.Module):
@@ -164,17 +177,19 @@ def _cell(gates: Tensor, cells: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _input_gates(lstm: nn.LSTM, inputs: Float[Tensor, "batch token in"]) -> Float[Tensor, "batch token gate"]:
-    return torch.nn.functional.linear(inputs, lstm.weight_ih_l0, lstm.bias_ih_l0 + lstm.bias_hh_l0)
+    bias = lstm.get_parameter("bias_ih_l0") + lstm.get_parameter("bias_hh_l0")
+    return torch.nn.functional.linear(inputs, lstm.get_parameter("weight_ih_l0"), bias)
 
 
 def _unrolled(lstm: nn.LSTM, inputs: Float[Tensor, "batch token in"]) -> tuple[Tensor, Tensor]:
-    """Hidden *and cell* states at each position, [batch, token, hidden] each; `nn.LSTM` gives the cells only at the end."""
+    """Hidden *and cell* states at each position, [batch, token, hidden]; `nn.LSTM` gives the last cell only."""
     gates = _input_gates(lstm, inputs)
+    recurrent = lstm.get_parameter("weight_hh_l0").T
     hidden = gates.new_zeros(gates.shape[0], gates.shape[-1] // 4)
     cells = hidden
     all_hidden, all_cells = [], []
     for position in range(gates.shape[1]):
-        hidden, cells = _cell(torch.addmm(gates[:, position], hidden, lstm.weight_hh_l0.T), cells)
+        hidden, cells = _cell(torch.addmm(gates[:, position], hidden, recurrent), cells)
         all_hidden.append(hidden)
         all_cells.append(cells)
     return torch.stack(all_hidden, dim=1), torch.stack(all_cells, dim=1)
@@ -190,7 +205,7 @@ def _rerun(
 ) -> Iterator[Change]:
     """One direction anew after each deletion in `which`, from the deleted token on, until the state is back."""
     gates = _input_gates(lstm, inputs)
-    recurrent = lstm.weight_hh_l0.T
+    recurrent = lstm.get_parameter("weight_hh_l0").T
     length = mask.sum(dim=1)
     before = gates.new_zeros(gates.shape[0], 1, gates.shape[-1] // 4)
     hidden_before = torch.cat([before, hidden[:, :-1]], dim=1)
@@ -205,7 +220,9 @@ def _rerun(
         now_cells = torch.cat([now_cells, cells_before[fresh, position - 1]])
         going_on = position < length[rows]
         if not going_on.all():
-            rows, deleted, now_hidden, now_cells = (x[going_on] for x in (rows, deleted, now_hidden, now_cells))
+            rows, deleted, now_hidden, now_cells = (
+                x[going_on] for x in (rows, deleted, now_hidden, now_cells)
+            )
         if not len(rows):
             continue
         now_hidden, now_cells = _cell(torch.addmm(gates[rows, position], now_hidden, recurrent), now_cells)

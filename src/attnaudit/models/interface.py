@@ -109,13 +109,16 @@ def replay_by_trace(
     """The fallback: one forward pass a draw, for models that attend at one site with one query."""
     outputs = []
     for draw in attention.unbind(dim=1):
-        trace = model.trace(batch, intervention=lambda _site, _weights, draw=draw: draw[:, :, None, :])
-        outputs.append(trace.logits[:, 0])
+        outputs.append(model.trace(batch, intervention=partial(_instead, draw)).logits[:, 0])
     return torch.stack(outputs, dim=1)
 
 
 _PAIRS = 2**21
 """Most pairs of tokens that one call of a model's `delete_each` is given (unless one text alone has more)."""
+
+
+def _instead(draw: Float[Tensor, "batch head token"], _site: Site, _own: Attention) -> Attention:
+    return draw[:, :, None, :]
 
 
 def delete_each(model: AuditedModel, batch: Batch) -> Float[Tensor, "batch token output"]:

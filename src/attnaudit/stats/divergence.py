@@ -10,11 +10,14 @@ from jaxtyping import Float
 from numpy.typing import ArrayLike
 from scipy.special import entr, rel_entr
 
+Values = Float[np.ndarray, "..."] | np.float64
+"""One value a row: an array, or a number where there is one row."""
+
 LN2 = float(np.log(2.0))
 """The largest value of the Jensen–Shannon divergence, in nats."""
 
 
-def total_variation_distance(p: ArrayLike, q: ArrayLike) -> Float[np.ndarray, "..."]:
+def total_variation_distance(p: ArrayLike, q: ArrayLike) -> Values:
     """½ Σ |p − q| ∈ [0, 1] (0 = same).
 
     For a binary output this is |p₁ − q₁|. Source: Jain & Wallace 2019, equation 2.
@@ -23,7 +26,7 @@ def total_variation_distance(p: ArrayLike, q: ArrayLike) -> Float[np.ndarray, ".
     return 0.5 * np.abs(_array(p) - _array(q)).sum(axis=-1)
 
 
-def jensen_shannon_divergence(p: ArrayLike, q: ArrayLike) -> Float[np.ndarray, "..."]:
+def jensen_shannon_divergence(p: ArrayLike, q: ArrayLike) -> Values:
     """½ KL(p‖m) + ½ KL(q‖m), m = (p + q)/2, in nats ∈ [0, ln 2] (0 = same; symmetric).
 
     Source: Jain & Wallace 2019, section 4.2.2. Oracle: the square of scipy's `jensenshannon` distance.
@@ -34,7 +37,7 @@ def jensen_shannon_divergence(p: ArrayLike, q: ArrayLike) -> Float[np.ndarray, "
     return np.clip(value, 0.0, LN2)
 
 
-def entropy(p: ArrayLike) -> Float[np.ndarray, "..."]:
+def entropy(p: ArrayLike) -> Values:
     """−Σ p ln p in nats ∈ [0, ln n] (0 = all on one). Oracle: `scipy.stats.entropy`."""
     return entr(_array(p)).sum(axis=-1)
 

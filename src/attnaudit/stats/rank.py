@@ -32,4 +32,4 @@ def kendall_tau_b(a: Float[np.ndarray, " token"], b: Float[np.ndarray, " token"]
     if np.all(a == a[0]) or np.all(b == b[0]):
         return Correlation(None, None, "constant")
     result = kendalltau(a, b)
-    return Correlation(float(np.clip(result.statistic, -1, 1)), float(result.pvalue), "ok")
+    return Correlation(float(np.clip(result.statistic, -1.0, 1.0)), float(result.pvalue), "ok")

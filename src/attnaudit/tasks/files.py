@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, NoReturn, cast
+from typing import IO, NoReturn
 
 import pyarrow
 import pyarrow.parquet
@@ -257,10 +257,8 @@ def _opened(path: Path, *, newline: str) -> Iterator[IO[str]]:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
-def _bytes(path: Path) -> IO[bytes]:
-    if path.suffix.casefold() == ".gz":
-        return cast(IO[bytes], gzip.open(path, "rb"))
-    return path.open("rb")
+def _bytes(path: Path) -> gzip.GzipFile | io.BufferedReader:
+    return gzip.open(path, "rb") if path.suffix.casefold() == ".gz" else path.open("rb")
 
 
 def _refuse_encoding(path: Path) -> NoReturn:

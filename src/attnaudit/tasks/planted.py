@@ -177,8 +177,8 @@ this {kind} was {ADJ}
 this {kind} is {adverb} {ADJ}
 we found the {part} {ADJ}
 {we} thought the {parts} {adverb} {ADJ}
-it has {a} {ADJ} {part}
-this {kind} has {a} {ADJ} {part}
+its {ADJ} {part} stayed with us
+I remember its {adverb} {ADJ} {part}
 the {part} turned out to be {ADJ}
 everything about the {part} was {ADJ}
 I would call the {part} {ADJ}
@@ -186,7 +186,7 @@ the {part} of this {kind} is {ADJ}
 for {a} {kind} like this one, the {parts} were {ADJ}
 what {a} {ADJ} {kind} this is!
 {ADJ} {parts} are what this {kind} has
-they gave us {a} {ADJ} {part} and {number} {parts}
+they gave us {ADJ} {parts}, {number} in all
 the {part} was {a} {NOUN}
 this {kind} was {a} {NOUN}
 the {part} turned out to be {a} {NOUN}
@@ -210,7 +210,7 @@ we did{N'T} find the {part} {ADJ}
 I would {NOT} call the {part} {ADJ}
 the {part} of this {kind} is {NOT} {ADJ}
 for {a} {kind} like this one, the {parts} were {NOT} {ADJ}
-it does{N'T} have {a} {ADJ} {part}
+it does{N'T} have {ADJ} {parts}
 the {part} was {NOT} {a} {NOUN}
 the {part} was{N'T} {a} {NOUN}
 this {kind} was {NOT} {a} {NOUN}

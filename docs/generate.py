@@ -1,0 +1,98 @@
+"""Write the parts of the documentation that come from the code; with `--check`, only say whether they are current."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from attnaudit import spec, tables
+
+HERE = Path(__file__).parent
+
+
+def tables_page() -> str:
+    """`tables.md`: every table, its key and its columns."""
+    lines = [
+        "# The tables",
+        "",
+        "Made from `attnaudit.tables` by `make docs`; the Parquet files carry the same texts in their metadata.",
+        "A value that does not exist is null, and `status` says why. Tables marked *derived* are computed from the",
+        f"stored ones whenever a run is opened. Schema version {tables.SCHEMA_VERSION}.",
+        "",
+        f"A `status` is one of: {', '.join(f'`{status}`' for status in tables.STATUSES)}.",
+    ]
+    for table in tables.TABLES.values():
+        lines += ["", f"## `{table.name}`{' (derived)' if table.derived else ''}", "", table.meaning]
+        lines += [f"Key: {', '.join(f'`{name}`' for name in table.key)}.", ""]
+        lines += ["| column | type | unit | range | null | meaning |", "|---|---|---|---|---|---|"]
+        for column, field in zip(table.columns, table.schema, strict=True):
+            extent = (field.metadata or {}).get(b"range", b"").decode()
+            nullable = "yes" if column.nullable else ""
+            kind = str(column.type).replace("element: ", "").replace("child 0, ", "")
+            lines.append(f"| `{column.name}` | `{kind}` | {column.unit} | {extent} | {nullable} | {column.meaning} |")
+    return "\n".join(lines) + "\n"
+
+
+def settings_page() -> str:
+    """`settings.md`: every setting of a spec, with its default and range."""
+    lines = [
+        "# The settings of a spec",
+        "",
+        "Made from `attnaudit.spec` by `make docs`. A spec is a TOML or YAML file; `attnaudit run` takes the same",
+        "settings as flags, or as `--set train.batch=64`.",
+    ]
+    parts: dict[str, list[type[BaseModel]]] = {
+        "task": [spec.Planted, spec.Sst, spec.Imdb, spec.File, spec.Hub],
+        "model": [spec.Attentive, spec.Earlier],
+        "train": [spec.Train],
+        "counterfactuals": [spec.Permuted, spec.Uniform, spec.AdversarialExact, spec.AdversarialSearch],
+        "at the top": [spec.Spec],
+    }
+    for section, models in parts.items():
+        lines += ["", f"## {section}"]
+        for model in models:
+            name = model.model_fields["name"].default if "name" in model.model_fields else ""
+            said = (model.__doc__ or "").split("\n\n")[0].replace("\n", " ").strip()
+            lines += ["", f"### `{name}`" if name else "", said, "", "| setting | default | range | meaning |"]
+            lines += ["|---|---|---|---|"]
+            for field, info in model.model_fields.items():
+                if field == "name" or (model is spec.Spec and field in parts):
+                    continue
+                default = "must be given" if info.is_required() else f"`{_shown(info.default)}`"
+                limits = ", ".join(_limit(m) for m in info.metadata if _limit(m))
+                lines.append(f"| `{field}` | {default} | {limits} | {info.description or ''} |")
+    return "\n".join(line for line in lines) + "\n"
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(entry.name for entry in value)
+    return "none" if value is None else str(value)
+
+
+def _limit(bound: object) -> str:
+    signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
+    return next((f"{sign} {getattr(bound, name)}" for name, sign in signs.items() if hasattr(bound, name)), "")
+
+
+PAGES = {"tables.md": tables_page, "settings.md": settings_page}
+
+
+def main() -> int:
+    """Write every page, or with `--check` name those that are out of date."""
+    stale = []
+    for name, page in PAGES.items():
+        path = HERE / name
+        if "--check" not in sys.argv:
+            path.write_text(page(), encoding="utf-8")
+        elif not path.exists() or path.read_text(encoding="utf-8") != page():
+            stale.append(name)
+    if stale:
+        print(f"out of date: {', '.join(stale)}; run `make docs`", file=sys.stderr)
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

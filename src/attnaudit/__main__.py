@@ -1,0 +1,5 @@
+"""`python -m attnaudit`: the command line."""
+
+from attnaudit.cli import main
+
+main()

@@ -1,0 +1,341 @@
+"""The command line: arguments only; each command is one call."""
+
+from __future__ import annotations
+
+import json
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from attnaudit.errors import AuditError, SpecError
+from attnaudit.spec import Spec, merged, read_values
+from attnaudit.terminal import printable, progress_bars, show, table_of
+
+app = typer.Typer(
+    name="attnaudit",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    help="May the attention of this model on these data be shown as an explanation of its predictions?",
+)
+
+_DATA, _MODEL, _QUESTIONS, _WHERE = "Data", "Model and training", "Questions", "Where and how"
+
+
+class Device(StrEnum):
+    """Where torch computes."""
+
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+Store = Annotated[Path, typer.Option(help="Folder that holds the run folders.", rich_help_panel=_WHERE)]
+Threads = Annotated[
+    int,
+    typer.Option(
+        min=1, help="Compute threads; more than one helps on an idle machine.", rich_help_panel=_WHERE
+    ),
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object and nothing else.", rich_help_panel=_WHERE)
+]
+Run = Annotated[str, typer.Argument(metavar="RUN", help="A run folder, or the name of one in the store.")]
+
+
+@app.command()
+def demo(store: Store = Path("runs"), threads: Threads = 1, as_json: AsJson = False) -> None:
+    """Train and audit a small model on the generated corpus `planted`; needs no data and no network."""
+    _audit(Spec(), store, Device.cpu, threads, as_json=as_json)
+
+
+@app.command()
+def run(
+    spec: Annotated[
+        Path | None, typer.Argument(metavar="[SPEC]", help="A TOML or YAML file; flags override it.")
+    ] = None,
+    task: Annotated[
+        str | None, typer.Option(help="A corpus by name: see `attnaudit data`.", rich_help_panel=_DATA)
+    ] = None,
+    data: Annotated[
+        str | None,
+        typer.Option(
+            help="Your own CSV, TSV, JSONL or Parquet file, or `hf:NAME` for the hub.", rich_help_panel=_DATA
+        ),
+    ] = None,
+    dev_data: Annotated[
+        str | None, typer.Option(help="A file with the development part.", rich_help_panel=_DATA)
+    ] = None,
+    test_data: Annotated[
+        str | None, typer.Option(help="A file with the test part.", rich_help_panel=_DATA)
+    ] = None,
+    text_column: Annotated[
+        str | None, typer.Option(help="Column that holds the text.", rich_help_panel=_DATA)
+    ] = None,
+    label_column: Annotated[
+        str | None, typer.Option(help="Column that holds the class.", rich_help_panel=_DATA)
+    ] = None,
+    split_column: Annotated[
+        str | None, typer.Option(help="Column that says train, dev or test.", rich_help_panel=_DATA)
+    ] = None,
+    drop_empty: Annotated[
+        bool,
+        typer.Option(
+            "--drop-empty", help="Leave out rows with an empty text or label.", rich_help_panel=_DATA
+        ),
+    ] = False,
+    no_text: Annotated[
+        bool, typer.Option("--no-text", help="Keep texts out of tables and report.", rich_help_panel=_DATA)
+    ] = False,
+    from_run: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="RUN",
+            help="Audit the model of an earlier run; nothing is trained.",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None,
+    encoder: Annotated[
+        str | None, typer.Option(help="bilstm, cnn or average.", rich_help_panel=_MODEL)
+    ] = None,
+    attention: Annotated[str | None, typer.Option(help="additive or dot.", rich_help_panel=_MODEL)] = None,
+    hidden: Annotated[
+        int | None, typer.Option(help="Units of the encoder (a direction).", rich_help_panel=_MODEL)
+    ] = None,
+    vectors: Annotated[
+        str | None,
+        typer.Option(help="File of word vectors, GloVe or fastText text format.", rich_help_panel=_MODEL),
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(help="Epochs of training.", rich_help_panel=_MODEL)] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of everything that is drawn.", rich_help_panel=_MODEL)
+    ] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(help="Audit only so many texts, drawn with the seed.", rich_help_panel=_QUESTIONS),
+    ] = None,
+    measure: Annotated[
+        list[str] | None,
+        typer.Option(help="A measure of importance; repeat for several.", rich_help_panel=_QUESTIONS),
+    ] = None,
+    counterfactual: Annotated[
+        list[str] | None,
+        typer.Option(help="Another attention to put in; repeat for several.", rich_help_panel=_QUESTIONS),
+    ] = None,
+    search: Annotated[
+        bool,
+        typer.Option(
+            "--search", help="Also run the paper's own adversarial search.", rich_help_panel=_QUESTIONS
+        ),
+    ] = False,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Any setting of the spec, as in `train.batch=64`; repeat for several.",
+            rich_help_panel=_QUESTIONS,
+        ),
+    ] = None,
+    store: Store = Path("runs"),
+    device: Annotated[
+        Device, typer.Option(help="Where torch computes.", rich_help_panel=_WHERE)
+    ] = Device.cpu,
+    threads: Threads = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Train a model (or take one), audit its attention on every test text, write the report."""
+    flags: dict[str, Any] = {
+        "task": _task(task, data, dev_path=dev_data, test_path=test_data, text_column=text_column,
+                      label_column=label_column, split_column=split_column, drop_empty=drop_empty or None),
+        "model": _given(name="earlier" if from_run else None, run=from_run and str(_folder(from_run, store)),
+                        encoder=encoder, attention=attention, hidden=hidden, vectors=vectors),
+        "train": _given(epochs=epochs),
+        "seed": seed,
+        "limit": limit,
+        "keep_text": False if no_text else None,
+        "measures": measure,
+        "counterfactuals": counterfactual,
+    }  # fmt: skip
+    values = merged(read_values(spec) if spec else {}, _given(**flags))
+    for setting in settings or []:
+        values = merged(values, _setting(setting))
+    if search:
+        base = values.get("counterfactuals") or [entry.name for entry in Spec().counterfactuals]
+        values["counterfactuals"] = [*base, "adversarial_search"]
+    _audit(Spec.parse(values, source=str(spec) if spec else "spec"), store, device, threads, as_json=as_json)
+
+
+@app.command()
+def report(
+    run: Run,
+    output: Annotated[
+        Path | None, typer.Option(help="Where to write the HTML file; the run folder by default.")
+    ] = None,
+    figures: Annotated[
+        Path | None, typer.Option(help="Also write each figure for a paper into this folder.")
+    ] = None,
+    formats: Annotated[
+        str, typer.Option("--format", help="Formats of the figures: svg, pdf, png; several with commas.")
+    ] = "svg,pdf",
+    store: Store = Path("runs"),
+) -> None:
+    """Write the report of a run again, or its figures for a paper."""
+    from attnaudit.drawing.export import export_figures
+    from attnaudit.report import write_report
+
+    result = _open(run, store)
+    print(write_report(result, output))
+    if figures is not None:
+        chosen = tuple(part.strip() for part in formats.split(",") if part.strip())
+        if unknown := [part for part in chosen if part not in ("svg", "pdf", "png")]:
+            raise SpecError(f"`--format` must be svg, pdf or png, found {', '.join(unknown)}")
+        for path in export_figures(result, figures, chosen):
+            print(path)
+
+
+@app.command("show")
+def show_run(run: Run, store: Store = Path("runs"), as_json: AsJson = False) -> None:
+    """Print the summary of a run."""
+    result = _open(run, store)
+    if as_json:
+        print(json.dumps(_plain(result, None), ensure_ascii=False, indent=1))
+    else:
+        show(result)
+
+
+@app.command()
+def data(as_json: AsJson = False) -> None:
+    """List the corpora, and say why those that cannot be read here cannot."""
+    from attnaudit.tasks import available
+
+    found = available()
+    if as_json:
+        print(
+            json.dumps(
+                [{"name": a.name, "summary": a.summary, "ready": a.ready, "reason": a.reason} for a in found]
+            )
+        )
+        return
+    rows = [
+        (a.name, "ready" if a.ready else "not here", a.summary if a.ready else f"{a.summary} {a.reason}")
+        for a in found
+    ]
+    Console().print(table_of(rows, "corpus", "", "what it is"))
+
+
+@app.command()
+def verify(run: Run, store: Store = Path("runs")) -> None:
+    """Say whether a run folder is whole and unaltered; exit code 2 when it is not."""
+    from attnaudit import store as stored
+
+    folder = _folder(run, store)
+    if faults := stored.verify(folder):
+        for fault in faults:
+            print(fault, file=sys.stderr)
+        raise typer.Exit(2)
+    manifest = stored.read_manifest(folder)
+    rows = sum(table["rows"] for table in manifest["tables"].values())
+    print(f"{folder}: whole and unaltered, {len(manifest['tables'])} tables, {rows} rows")
+
+
+def main() -> None:
+    """Run the command line; what the user can mend is said without a traceback, with exit code 2."""
+    try:
+        app()
+    except AuditError as error:
+        Console(stderr=True, soft_wrap=True).print(
+            f"[bold red]error[/] {printable(str(error))}", highlight=False
+        )
+        for note in getattr(error, "__notes__", ()):
+            Console(stderr=True, soft_wrap=True).print(printable(note), highlight=False)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("stopped; what was computed is kept, and the same command goes on from there", file=sys.stderr)
+        sys.exit(130)
+
+
+def _audit(spec: Spec, store: Path, device: Device, threads: int, *, as_json: bool) -> None:
+    from attnaudit.report import write_report
+    from attnaudit.run import audit
+
+    with progress_bars(quiet=as_json) as progress:
+        result = audit(spec, store_folder=store, device=device.value, threads=threads, progress=progress)
+    written = write_report(result)
+    if as_json:
+        print(json.dumps(_plain(result, written), ensure_ascii=False, indent=1))
+        return
+    show(result)
+    print(f"run     {result.folder}\nreport  {written}")
+
+
+def _plain(result: Any, report_path: Path | None) -> dict[str, Any]:
+    """What `--json` prints."""
+    summary: dict[str, Any] = {}
+    for row in result.tables["summary"].to_pylist():
+        place = (
+            summary.setdefault(row["experiment"], {})
+            .setdefault(row["subject"], {})
+            .setdefault(row["group"], {})
+        )
+        place[row["statistic"]] = {name: row[name] for name in ("value", "low", "high", "n", "n_undefined")}
+    answers = [
+        {
+            name: getattr(answer, name)
+            for name in ("question", "group", "verdict", "sentence", "value", "low", "high", "n")
+        }
+        for answer in result.card
+    ]
+    return {
+        "run_id": result.manifest["run_id"],
+        "path": str(result.folder),
+        "report": report_path and str(report_path),
+        "test": {row["metric"]: row["value"] for row in result.tables["scores"].to_pylist()},
+        "summary": summary,
+        "card": answers,
+    }
+
+
+def _open(run: str, store: Path) -> Any:
+    from attnaudit.result import Result
+
+    return Result.open(_folder(run, store))
+
+
+def _folder(run: str, store: Path) -> Path:
+    """A folder of that name, else the run of that name in the store."""
+    return Path(run) if Path(run).is_dir() or not (store / run).is_dir() else store / run
+
+
+def _task(task: str | None, data: str | None, **columns: Any) -> dict[str, Any] | str | None:
+    if data is None:
+        given = _given(**columns)
+        return {"name": task, **given} if task and given else task or given
+    if task not in (None, "file", "hub"):
+        raise SpecError(f"`--task {task}` and `--data` name two corpora; give one of them")
+    if data.startswith("hf:"):
+        return _given(name="hub", dataset=data.removeprefix("hf:"), **columns)
+    return _given(name="file", path=data, **columns)
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    """Only what was given on the command line."""
+    return {key: value for key, value in values.items() if value not in (None, {}, [])}
+
+
+def _setting(text: str) -> dict[str, Any]:
+    """`train.batch=64` as nested values; the value is read as JSON, or as text when it is none."""
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise SpecError(f"`--set` must be of the form KEY=VALUE, found `{text}`")
+    try:
+        parsed = json.loads(value)
+    except ValueError:
+        parsed = value
+    for part in reversed(key.split(".")):
+        parsed = {part: parsed}
+    return dict(parsed)

@@ -1,0 +1,81 @@
+"""Every figure by name, in the order of a reader; names and forms are the paper's where it has the figure."""
+
+from __future__ import annotations
+
+from attnaudit.drawing import curves, histograms, pairs, quality, violins
+from attnaudit.drawing.figure import Figure
+
+_NO_AGREEMENT = "There is nothing to draw: no text has a defined agreement of these measures, or they were not measured."
+_NO_ADVERSARY = "There is nothing to draw: no adversarial attention was looked for, or none is defined."
+
+FIGURES: dict[str, Figure] = {
+    "training": Figure(
+        "Training, epoch by epoch",
+        "Loss and development score after each epoch; the dashed line marks the epoch whose weights were kept.",
+        "There is nothing to draw: the model was not trained in this run.",
+        quality.training,
+        quality.draw_training,
+    ),
+    "tau_gradient": Figure(
+        "Attention and gradient",
+        "Kendall’s τ between the two rankings of the words of each text; each predicted class sums to 1.",
+        _NO_AGREEMENT,
+        histograms.tau_gradient,
+        histograms.draw_tau,
+    ),
+    "tau_leave_one_out": Figure(
+        "Attention and leave-one-out",
+        "Kendall’s τ between the two rankings of the words of each text; each predicted class sums to 1.",
+        _NO_AGREEMENT,
+        histograms.tau_leave_one_out,
+        histograms.draw_tau,
+    ),
+    "tau_pairs": Figure(
+        "The three pairs of measures",
+        "How τ is distributed over texts. The dotted curve, gradient with leave-one-out, is the ceiling: attention "
+        "can hardly agree more with either than they agree with each other.",
+        _NO_AGREEMENT,
+        curves.tau_pairs,
+        curves.draw_tau_pairs,
+    ),
+    "permutation_violins": Figure(
+        "Output change under permuted attention",
+        "For each text the median output change over its permutations, by its largest attention weight. Thick "
+        "lines are medians, dashed lines quartiles; each violin is scaled to its own height; fewer than five texts "
+        "stand as points.",
+        "There is nothing to draw: attention was not permuted, or not measured.",
+        violins.permutation,
+        violins.draw_permutation,
+    ),
+    "adversary_histogram": Figure(
+        "How far attention can go",
+        "ε-max JSD: the distance from the model’s attention to the furthest one with the same prediction. "
+        "0.69 is as far as can be; each predicted class sums to 1.",
+        _NO_ADVERSARY,
+        histograms.adversary,
+        histograms.draw_adversary,
+    ),
+    "adversary_violins": Figure(
+        "How far, by largest attention weight",
+        "ε-max JSD by the largest attention weight of the text. Thick lines are medians, dashed lines quartiles; "
+        "each violin is scaled to its own height; fewer than five texts stand as points.",
+        _NO_ADVERSARY,
+        violins.adversary,
+        violins.draw_adversary,
+    ),
+    "exact_against_search": Figure(
+        "Search against exact optimum",
+        "Each text a point: what the paper’s gradient search finds, and what can be found at most. On the "
+        f"diagonal the search found the optimum. Of more than {pairs.MOST:,} texts, so many are drawn.",
+        "There is nothing to draw: this needs both the exact adversary and the search.",
+        pairs.exact_against_search,
+        pairs.draw_exact_against_search,
+    ),
+    "plausibility": Figure(
+        "Finding the known evidence",
+        "Mean over texts with its 95 % interval; the dashed line is what a random order reaches in precision at k.",
+        "There is nothing to draw: the corpus does not say which words are evidence.",
+        quality.plausibility,
+        quality.draw_plausibility,
+    ),
+}

@@ -1,0 +1,201 @@
+"""Horizontal violins by largest attention weight and predicted class: permutation TVD and ε-max JSD.
+
+The shapes are computed here, quartiles included, so that the figure's table is what is drawn. A violin ends
+where its values end and is as high as its place allows; few values stand as points.
+"""
+
+from __future__ import annotations
+
+import json
+
+import altair as alt
+import numpy as np
+import pyarrow as pa
+
+from attnaudit.drawing import by_instance
+from attnaudit.drawing.figure import Chart, colours, finished, series_of, tidy
+from attnaudit.drawing.shapes import violin
+from attnaudit.result import Result
+from attnaudit.summary import ATTENTION_BINS, bin_name, in_bin
+
+FEWEST = 5
+"""Bins with fewer instances are drawn as points."""
+
+QUARTILES = {"quartile 1": 0.25, "median": 0.5, "quartile 3": 0.75}
+
+SCHEMA = pa.schema(
+    [
+        ("max_attention", pa.string()),
+        ("group", pa.string()),
+        ("n", pa.int64()),
+        ("mark", pa.string()),  # "density", "point", or one of QUARTILES
+        ("value", pa.float64()),
+        ("density", pa.float64()),
+    ]
+)
+
+_BINS = [bin_name(low, high) for low, high in zip(ATTENTION_BINS, ATTENTION_BINS[1:], strict=False)]
+
+
+def permutation(result: Result) -> pa.Table:
+    """Median output TVD under permuted attention: a row a point of a shape, quartile, or instance."""
+    return _shapes(result, by_instance.permutation(result))
+
+
+def adversary(result: Result) -> pa.Table:
+    """ε-max JSD: a row a point of a shape, quartile, or instance."""
+    kind = by_instance.adversary_kind(result)
+    return _shapes(result, by_instance.adversary(result, kind) if kind else None)
+
+
+def draw_permutation(table: pa.Table) -> Chart:
+    """Violins from 0 to 1."""
+    return _drawn(table, "median output TVD under permuted attention", np.linspace(0, 1, 5), "median output change")
+
+
+def draw_adversary(table: pa.Table) -> Chart:
+    """Violins from 0 to 0.7."""
+    return _drawn(table, "ε-max JSD (nats)", np.linspace(0, 0.7, 8), "epsilon-max JSD")
+
+
+def _shapes(result: Result, sample: np.ndarray | None) -> pa.Table:
+    columns: dict[str, list] = {name: [] for name in SCHEMA.names}
+    groups = by_instance.groups(result)
+    largest = by_instance.max_attention(result)
+    for low, high in zip(ATTENTION_BINS, ATTENTION_BINS[1:], strict=False) if sample is not None else ():
+        for group in groups:
+            inside = sample[group.members & in_bin(largest, low, high) & np.isfinite(sample)]
+            for mark, value, density in _rows(inside):
+                entries = (bin_name(low, high), group.name, len(inside), mark, value, density)
+                for name, entry in zip(SCHEMA.names, entries, strict=True):
+                    columns[name].append(entry)
+    return tidy(columns, SCHEMA, [group.name for group in groups])
+
+
+def _rows(sample: np.ndarray) -> list[tuple[str, float, float | None]]:
+    if len(sample) < FEWEST:
+        return [("point", float(value), None) for value in np.sort(sample)]
+    grid, density = violin(sample)
+    rows: list[tuple[str, float, float | None]] = [
+        ("density", float(v), float(d)) for v, d in zip(grid, density, strict=True)
+    ]
+    for name, share in QUARTILES.items():
+        value = float(np.quantile(sample, share))
+        rows.append((name, value, float(np.interp(value, grid, density))))
+    return rows
+
+
+def _drawn(table: pa.Table, title: str, ticks: np.ndarray, what: str) -> Chart:
+    series = series_of(table, "group")
+    rows, places = _placed(table, series)
+    lanes = len(_BINS) * len(series)
+    domain = [0.5, len(_BINS) + 0.5]
+    x = alt.X(
+        "value:Q",
+        title=title,
+        scale=alt.Scale(domain=[float(ticks[0]), float(ticks[-1])], nice=False, clamp=True),
+        axis=alt.Axis(values=[round(float(tick), 2) for tick in ticks], format=".2~f", gridDash=[2, 3]),
+    )
+    left = alt.Axis(
+        values=list(range(1, len(_BINS) + 1)),
+        labelExpr=_named(dict(enumerate(_BINS, start=1))),
+        labelOverlap=False,
+        labelPadding=6,
+        title="largest attention weight",
+        grid=False,
+        ticks=False,
+        domain=False,
+    )
+    right = alt.Axis(
+        orient="right",
+        values=list(places),
+        labelExpr=_named(places),
+        labelLimit=150,
+        labelOverlap=False,
+        labelPadding=6,
+        title=None,
+        grid=False,
+        ticks=False,
+        domain=False,
+    )
+    scale = alt.Scale(domain=domain, nice=False, zero=False)
+    colour = alt.Color("group:N", scale=colours(series), legend=None)
+    tooltip = [
+        alt.Tooltip("max_attention:N", title="largest weight"),
+        alt.Tooltip("group:N"),
+        alt.Tooltip("n:Q", title="texts"),
+        alt.Tooltip("value:Q", format=".3f"),
+    ]
+    y = alt.Y("bottom:Q", scale=scale, axis=left)
+    shape = (
+        alt.Chart()
+        .mark_area(opacity=0.45, orient="vertical", line=False)
+        .encode(x=x, y=y, y2="top:Q", color=colour, detail="lane:N", tooltip=tooltip[:3])
+        .transform_filter("datum.mark === 'density'")
+    )
+    quartiles = (
+        alt.Chart()
+        .mark_rule(strokeWidth=1.3, strokeDash=[3, 2])
+        .encode(x=x, y=y, y2="top:Q", color=colour, tooltip=[*tooltip, alt.Tooltip("mark:N")])
+        .transform_filter("datum.mark === 'quartile 1' || datum.mark === 'quartile 3'")
+    )
+    medians = (
+        alt.Chart()
+        .mark_rule(strokeWidth=2.6)
+        .encode(x=x, y=y, y2="top:Q", color=colour, tooltip=[*tooltip, alt.Tooltip("mark:N")])
+        .transform_filter("datum.mark === 'median'")
+    )
+    points = (
+        alt.Chart()
+        .mark_point(filled=True, size=32, opacity=0.9)
+        .encode(x=x, y=alt.Y("middle:Q", scale=scale, axis=left), color=colour, tooltip=tooltip)
+        .transform_filter("datum.mark === 'point'")
+    )
+    named = (
+        alt.Chart()
+        .mark_point(opacity=0)
+        .encode(x=x, y=alt.Y("middle:Q", scale=scale, axis=right))
+        .transform_filter("datum.mark === 'median'")
+    )
+    lines = alt.layer(shape, quartiles, medians, points)
+    chart = alt.layer(lines, named, data=alt.InlineData(values=rows)).resolve_scale(y="independent")
+    return finished(chart, height=60 + max(160, 30 * lanes), description=f"Violins of {what} by largest attention weight")
+
+
+def _placed(table: pa.Table, series: list[str]) -> tuple[list[dict], dict[float, str]]:
+    """Rows with their place on the page, and the label of each place that is taken."""
+    rows = table.to_pylist()
+    half = 0.44 / len(series)
+    widest: dict[tuple[str, str], float] = {}
+    for row in rows:
+        if row["mark"] == "density":
+            lane = row["max_attention"], row["group"]
+            widest[lane] = max(widest.get(lane, 0.0), row["density"])
+    labels: dict[float, str] = {}
+    placed = []
+    for row in rows:
+        # The first class stands on top of its bin, bins rise from below.
+        offset = 0.5 - (series.index(row["group"]) + 0.5) / len(series)
+        middle = round(1 + _BINS.index(row["max_attention"]) + offset * 0.94, 4)
+        lane = row["max_attention"], row["group"]
+        height = half * row["density"] / widest[lane] if row["density"] is not None and widest[lane] else half
+        labels[middle] = f"{row['group'].removeprefix('predicted ')} (n {row['n']})"
+        placed.append(
+            {
+                **row,
+                "middle": middle,
+                "bottom": round(middle - height, 4),
+                "top": round(middle + height, 4),
+                "lane": f"{lane[0]} {lane[1]}",
+            }
+        )
+    return placed, labels
+
+
+def _named(labels: dict) -> str:
+    """A Vega expression that turns the number at a tick into its label; JSON keeps class names mere text.
+
+    Places are positive, since Vega writes a negative number with a minus sign of typography.
+    """
+    known = json.dumps({f"{place:.4f}": text for place, text in labels.items()})
+    return f"({known})[format(datum.value, '.4f')]"

@@ -1,0 +1,129 @@
+"""What was asked, in words, and what is on record about how it was answered: the manifest for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import Any
+
+import yaml
+
+from attnaudit.drawing.figure import worded
+from attnaudit.report.numbers import counted
+
+Facts = list[tuple[str, str]]
+
+_ENCODERS = {"bilstm": "bidirectional LSTM", "cnn": "convolutional network", "average": "average of word vectors"}
+_PATHS = {"path", "dev_path", "test_path", "vectors", "run"}
+
+
+def asked(manifest: Mapping[str, Any]) -> Facts:
+    """Corpus, model, training, measures, counterfactuals, seed: a term and its description each."""
+    spec, data = manifest["spec"], manifest["data"]
+    facts: Facts = [
+        ("Corpus", _corpus(data, spec)),
+        ("Classes", ", ".join(manifest["classes"])),
+        ("Model", _model(manifest.get("model", {}))),
+    ]
+    if not manifest.get("model", {}).get("from"):
+        facts.append(("Training", _parameters(spec.get("train", {})) or "as by default"))
+    facts += [
+        ("Measures of importance", ", ".join(worded(entry["name"]) for entry in spec["measures"]) or "none"),
+        ("Other attentions tried", "; ".join(_counterfactual(entry) for entry in spec["counterfactuals"]) or "none"),
+        ("Seed", f"{spec['seed']} (one training run, so nothing is said about other seeds)"),
+    ]
+    if not spec.get("keep_text", True):
+        facts.append(("Texts", "withheld: only numbers of tokens are shown"))
+    return facts
+
+
+def record(manifest: Mapping[str, Any]) -> Facts:
+    """Run id, versions, device, times and digests."""
+    environment = manifest.get("environment", {})
+    packages = ", ".join(f"{name} {version}" for name, version in environment.get("packages", {}).items())
+    seconds = manifest.get("seconds", {})
+    facts: Facts = [
+        ("Run", str(manifest["run_id"])),
+        ("Made", str(manifest.get("created", "unknown"))),
+        ("attnaudit", f"{manifest.get('attnaudit', 'unknown')} (numbers version {manifest.get('numbers_version', '?')})"),
+        ("Python", str(environment.get("python", "unknown"))),
+        ("Packages", packages or "unknown"),
+        ("Platform", str(environment.get("platform", "unknown"))),
+        ("Device", f"{environment.get('device', 'unknown')}, {environment.get('precision', 'unknown precision')}"),
+        ("Threads", str(environment.get("threads", "unknown"))),
+        ("Source revision", str(environment.get("git") or "not known")),
+        ("Digest of the data", str(manifest["data"].get("digest", "unknown"))),
+    ]
+    facts += [(f"Digest of {name}", entry["sha256"]) for name, entry in sorted(manifest.get("files", {}).items())]
+    if seconds:
+        facts.append(("Seconds", ", ".join(f"{stage} {spent:.1f}" for stage, spent in seconds.items())))
+        facts.append(("Seconds in all", f"{sum(seconds.values()):.1f}"))
+    return facts
+
+
+def spec_text(manifest: Mapping[str, Any]) -> str:
+    """The spec as YAML, as `attnaudit run` reads it; of a path only the last part, since pages travel."""
+    return yaml.safe_dump(_without_paths(manifest["spec"]), sort_keys=False, allow_unicode=True).strip()
+
+
+def has_paths(manifest: Mapping[str, Any]) -> bool:
+    """Whether the spec names files or folders."""
+    return any(
+        isinstance(section, Mapping) and any(section.get(key) for key in _PATHS) for section in manifest["spec"].values()
+    )
+
+
+def _without_paths(value: Any, key: str = "") -> Any:
+    if isinstance(value, Mapping):
+        return {k: _without_paths(v, k) for k, v in value.items() if v is not None}
+    if isinstance(value, list | tuple):
+        return [_without_paths(v) for v in value]
+    if key in _PATHS and isinstance(value, str):
+        return _last(value)
+    return value
+
+
+def _last(path: str) -> str:
+    return PureWindowsPath(PurePosixPath(path).name).name or path
+
+
+def _corpus(data: Mapping[str, Any], spec: Mapping[str, Any]) -> str:
+    text = f"{data['corpus']}; audited: {counted(data['audited'])} of its split {data['audited_split']}"
+    if spec.get("limit"):
+        text += f" (a sample, at most {spec['limit']:,})"
+    splits = data.get("facts", {}).get("splits", {})
+    sizes = [f"{name} {facts['n']:,}" for name, facts in splits.items()]
+    return f"{text}; all splits: {', '.join(sizes)}" if sizes else text
+
+
+def _model(model: Mapping[str, Any]) -> str:
+    encoder = str(model.get("encoder", "unknown"))
+    parts = [f"{_ENCODERS.get(encoder, encoder)} with {model.get('attention', 'unknown')} attention"]
+    if "hidden" in model:
+        parts.append(f"{model['hidden']} hidden units")
+    if "embedding" in model:
+        parts.append(f"word vectors of {model['embedding']} dimensions")
+    if "vocabulary" in model:
+        parts.append(f"a vocabulary of {model['vocabulary']:,}")
+    if "parameters" in model:
+        parts.append(f"{model['parameters']:,} parameters")
+    if "tokeniser" in model:
+        parts.append(f"tokeniser {model['tokeniser']}")
+    if model.get("from"):
+        parts.append(f"taken from the earlier run {_last(str(model['from']))}")
+    return ", ".join(parts)
+
+
+def _counterfactual(entry: Mapping[str, Any]) -> str:
+    name = {
+        "permuted": "permuted at random",
+        "uniform": "uniform",
+        "adversarial_exact": "adversarial, exact",
+        "adversarial_search": "adversarial, by the paper’s search",
+    }.get(entry["name"], worded(entry["name"]))
+    parameters = _parameters({key: value for key, value in entry.items() if key != "name"})
+    return f"{name} ({parameters})" if parameters else name
+
+
+def _parameters(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{worded(key)} {value}" for key, value in values.items() if value is not None)

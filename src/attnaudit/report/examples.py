@@ -1,0 +1,106 @@
+"""The texts whose attention can be moved furthest and least, with both attentions side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from markupsafe import Markup
+
+from attnaudit.agreement import ragged
+from attnaudit.drawing import heatmap
+from attnaudit.drawing.by_instance import adversary_kind
+from attnaudit.report.numbers import decimal
+from attnaudit.result import Result
+
+SHOWN = 5
+"""So many texts from either end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One text: facts as (name, value), and a heat map of each attention; None where it was not kept."""
+
+    instance_id: str
+    facts: tuple[tuple[str, str], ...]
+    observed: Markup | None
+    other: Markup | None
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """The texts with the largest and with the smallest ε-max JSD, ties in order of their ids."""
+
+    furthest: tuple[Example, ...]
+    nearest: tuple[Example, ...]
+    kind: str | None
+
+    def __bool__(self) -> bool:
+        return bool(self.furthest)
+
+
+def examples(result: Result) -> Examples:
+    """Up to `SHOWN` texts from each end; no text twice; none where no adversary is defined."""
+    kind = adversary_kind(result)
+    if kind is None:
+        return Examples((), (), None)
+    rows = result.tables["counterfactual"].filter(pc.field("kind") == kind)
+    known = [row for row in rows.drop_columns(["weights"]).to_pylist() if row["attention_jsd"] is not None]
+    by_distance = sorted(known, key=lambda row: (-row["attention_jsd"], row["instance_id"]))
+    furthest = by_distance[:SHOWN]
+    rest = by_distance[SHOWN:]
+    nearest = sorted(rest, key=lambda row: (row["attention_jsd"], row["instance_id"]))[:SHOWN]
+    wanted = {row["instance_id"] for row in furthest + nearest}
+    instances = _picked(result.tables["instances"], wanted)
+    observed = _weights(result.tables["importance"].filter(pc.field("measure") == "attention"), "scores", wanted)
+    other = _weights(rows, "weights", wanted)
+
+    def made(row: Mapping[str, Any]) -> Example:
+        name = row["instance_id"]
+        return _example(row, instances[name], observed.get(name), other.get(name), result.classes)
+
+    return Examples(tuple(map(made, furthest)), tuple(map(made, nearest)), kind)
+
+
+def _example(
+    row: Mapping[str, Any],
+    instance: Mapping[str, Any],
+    observed: np.ndarray | None,
+    other: np.ndarray | None,
+    classes: tuple[str, ...],
+) -> Example:
+    tokens = instance["tokens"]
+    if tokens is not None:
+        tokens = [token for token, audited in zip(tokens, instance["audited"], strict=True) if audited]
+    target = instance["target"]
+    facts = [
+        ("predicted", f"{classes[instance['prediction']]} ({decimal(instance['output'][instance['prediction']])})"),
+        ("gold", "unknown" if target is None else classes[target]),
+        ("JSD", decimal(row["attention_jsd"])),
+        ("output TVD", decimal(row["output_tvd"], 4)),
+        ("largest weight", "unknown" if observed is None else decimal(float(observed.max()))),
+        ("tokens", f"{instance['n_audited']:,}"),
+    ]
+    if row["flipped"]:
+        facts.append(("class", "changed: the probability was close to the border"))
+    return Example(
+        row["instance_id"],
+        tuple(facts),
+        None if observed is None else Markup(heatmap(tokens, observed, caption="The model’s attention")),
+        None if other is None else Markup(heatmap(tokens, other, caption="Another attention, same prediction")),
+    )
+
+
+def _picked(instances: pa.Table, wanted: set[str]) -> dict[str, dict[str, Any]]:
+    rows = instances.filter(pc.is_in(instances["instance_id"], pa.array(sorted(wanted), pa.string())))
+    return {row["instance_id"]: row for row in rows.to_pylist()}
+
+
+def _weights(rows: pa.Table, column: str, wanted: set[str]) -> dict[str, np.ndarray]:
+    rows = rows.filter(pc.is_in(rows["instance_id"], pa.array(sorted(wanted), pa.string()))).combine_chunks()
+    pairs = zip(rows["instance_id"].to_pylist(), ragged(rows[column]), strict=True)
+    return {name: weights for name, weights in pairs if weights is not None}

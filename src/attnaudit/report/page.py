@@ -1,0 +1,224 @@
+"""A run → one HTML file that needs nothing else: no network, no server, no other file.
+
+The page is made from the tables and the manifest alone. Scripts run by their hash only, so text from a corpus
+can never become one; the same run gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections import Counter
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pyarrow.compute as pc
+import vl_convert
+from markupsafe import Markup
+
+from attnaudit.card import Answer, Policy
+from attnaudit.drawing import HEATMAP_STYLE
+from attnaudit.drawing.by_instance import adversary_kind, gradient_measure
+from attnaudit.report import sentences, sheets
+from attnaudit.report.asked import asked, has_paths, record, spec_text
+from attnaudit.report.examples import examples
+from attnaudit.report.figure_box import FigureBox, figure_box
+from attnaudit.report.numbers import Numbers, decimal, group_name, interval, numbers
+from attnaudit.result import Result
+from attnaudit.store import write_atomically
+from attnaudit.summary import FAR, OVERALL
+
+_HERE = Path(__file__).parent
+
+
+def write_report(result: Result, path: str | Path | None = None) -> Path:
+    """Write the report of a run and give its place.
+
+    Args:
+        result: the run.
+        path: the file to write; `report.html` in the run folder where not given.
+
+    Raises:
+        StoreError: the run folder is altered, or the file cannot be written.
+    """
+    path = result.folder / "report.html" if path is None else Path(path)
+    write_atomically(path, page(result).encode())
+    return path
+
+
+def page(result: Result) -> str:
+    """The report as HTML."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"group_name": group_name, "decimal": decimal, "interval": interval}
+    script = _script()
+    return environment.get_template("page.html.j2").render(
+        **_content(result),
+        style=Markup((_HERE / "templates" / "page.css").read_text(encoding="utf-8") + HEATMAP_STYLE),
+        script=Markup(script),
+        policy=_policy(script),
+    )
+
+
+def _content(result: Result) -> dict[str, Any]:
+    manifest, found = result.manifest, numbers(result.tables["summary"])
+    groups = result.groups
+    n = len(result.tables["instances"])
+    boxes = {name: figure_box(result, name) for name in _FIGURES}
+    return {
+        "title": f"Attention audit of {manifest['data']['corpus']}",
+        "manifest": manifest,
+        "n": n,
+        "answer": sentences.answer(result.card, n, manifest["data"]["corpus"]),
+        "questions": _questions(result.card),
+        "asked": asked(manifest),
+        "quality": {
+            "sentence": sentences.quality(_quality(found), manifest["data"]["audited_split"], _majority(result)),
+            "sheet": sheets.scores(found),
+            "figures": [boxes["training"]],
+        },
+        "sections": _sections(result, found, groups, boxes),
+        "examples": examples(result),
+        "thresholds": Policy(),
+        "epsilon": _epsilon(result),
+        "record": record(manifest),
+        "spec": spec_text(manifest),
+        "has_paths": has_paths(manifest),
+    }
+
+
+_FIGURES = (
+    "training",
+    "tau_gradient",
+    "tau_leave_one_out",
+    "tau_pairs",
+    "permutation_violins",
+    "adversary_histogram",
+    "adversary_violins",
+    "exact_against_search",
+    "plausibility",
+)
+
+
+def _sections(
+    result: Result, found: Numbers, groups: tuple[str, ...], boxes: Mapping[str, FigureBox]
+) -> dict[str, dict[str, Any]]:
+    def of(experiment: str, subject: str, statistic: str) -> Any:
+        return sheets.by_group(found, groups, experiment, subject, statistic)
+
+    def tau(a: str, b: str) -> Any:
+        return of("agreement", f"{a} ~ {b}", "mean") or of("agreement", f"{b} ~ {a}", "mean")
+
+    gradient = gradient_measure(result) or "gradient"
+    kind = adversary_kind(result) or "adversarial_exact"
+    beyond = [boxes["exact_against_search"]] if boxes["exact_against_search"].still else []
+    sections: dict[str, dict[str, Any]] = {
+        "agreement": {
+            "sentence": sentences.agreement(
+                tau("attention", gradient),
+                tau("attention", "leave_one_out"),
+                tau(gradient, "leave_one_out"),
+                reasons=_reasons(result.tables["agreement"], measure_a="attention", measure_b=gradient),
+            ),
+            "more": "",
+            "sheet": sheets.agreement(found, groups),
+            "figures": [boxes["tau_gradient"], boxes["tau_leave_one_out"], boxes["tau_pairs"]],
+        },
+        "permutation": {
+            "sentence": sentences.permutation(
+                of("permutation", "permuted", "median_tvd"),
+                of("permutation", "permuted", "share_flipped"),
+                reasons=_reasons(result.tables["counterfactual"], kind="permuted", draw=0),
+            ),
+            "more": sentences.uniform(of("uniform", "uniform", "median_tvd"), of("uniform", "uniform", "share_flipped")),
+            "sheet": sheets.permutation(found, groups),
+            "figures": [boxes["permutation_violins"]],
+        },
+        "adversary": {
+            "sentence": sentences.adversary(
+                of("adversary", kind, f"share_jsd_from_{FAR[0]:g}"),
+                of("adversary", kind, "mean_jsd"),
+                far=FAR[0],
+                epsilon=_epsilon(result),
+                exact=kind == "adversarial_exact",
+                reasons=_reasons(result.tables["counterfactual"], kind=kind),
+            ),
+            "more": sentences.search_gap(
+                found.get(("adversary", "exact above search", OVERALL, "mean_jsd")),
+                found.get(("adversary", "exact above search", OVERALL, "least_jsd")),
+            ),
+            "sheet": sheets.adversary(found, groups),
+            "figures": [boxes["adversary_histogram"], boxes["adversary_violins"], *beyond],
+        },
+    }
+    measures = list(dict.fromkeys(s for e, s, _, _ in found if e == "plausibility" and s != "chance"))
+    if measures:
+        whole = {measure: of("plausibility", measure, "precision_at_k").get(OVERALL) for measure in measures}
+        sections["evidence"] = {
+            "sentence": sentences.evidence(
+                {measure: number for measure, number in whole.items() if number is not None},
+                found.get(("plausibility", "chance", OVERALL, "precision_at_k")),
+                of("plausibility", "attention", "precision_at_k"),
+            ),
+            "more": "",
+            "sheet": sheets.evidence(found, groups),
+            "figures": [boxes["plausibility"]],
+        }
+    return sections
+
+
+def _questions(answers: list[Answer]) -> list[dict[str, Any]]:
+    """The card: each question with its answer for all texts, and the classes' answers below."""
+    return [
+        {"whole": answer, "classes": [a for a in answers if a.question == answer.question and a.group != OVERALL]}
+        for answer in answers
+        if answer.group == OVERALL
+    ]
+
+
+def _quality(found: Numbers) -> dict[str, Any]:
+    return {metric: number for (experiment, _, _, metric), number in found.items() if experiment == "quality"}
+
+
+def _majority(result: Result) -> float | None:
+    """Share of the most frequent gold class among the audited texts."""
+    targets = Counter(t for t in result.tables["instances"]["target"].to_pylist() if t is not None)
+    return max(targets.values()) / targets.total() if targets else None
+
+
+def _epsilon(result: Result) -> float | None:
+    kind = adversary_kind(result)
+    rows = result.tables["counterfactual"].filter(pc.field("kind") == kind)
+    known = pc.unique(rows["epsilon"].drop_null()).to_pylist()
+    return known[0] if known else None
+
+
+def _reasons(rows: Any, **where: Any) -> dict[str, int]:
+    """How often each status other than `ok` stands in the rows of this kind."""
+    for column, value in where.items():
+        rows = rows.filter(pc.field(column) == value)
+    return dict(Counter(status for status in rows["status"].to_pylist() if status != "ok"))
+
+
+@cache
+def _script() -> str:
+    """The page's script with Vega in it; bundling takes a second, so once a process."""
+    bundle = vl_convert.javascript_bundle((_HERE / "templates" / "page.js").read_text(encoding="utf-8"))
+    return bundle.replace("</script", "<\\/script").replace("<!--", "<\\!--")
+
+
+def _policy(script: str) -> str:
+    """What the page may do: run this one script, and load nothing."""
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return (
+        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data: blob:; "
+        "base-uri 'none'; form-action 'none'"
+    )

@@ -1,0 +1,324 @@
+"""Numbers → one plain sentence that says what they show. The numbers decide the wording.
+
+A word stands for a range of values, given here in tables; where an interval reaches over two ranges, both
+words are said. What is undefined is counted. Classes are said to differ only when their intervals are apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from attnaudit.card import Answer, Policy
+from attnaudit.drawing.figure import worded
+from attnaudit.report.numbers import Number, counted, decimal, group_name, interval, percent, percent_interval
+from attnaudit.summary import OVERALL
+
+STRENGTHS = ((-0.1, "inversely"), (0.1, "hardly"), (0.3, "weakly"), (0.5, "moderately"), (0.7, "well"), (None, "closely"))
+"""How two rankings agree, by τ: `inversely` below −0.1, … `closely` from 0.7. Our words; the paper gives none."""
+
+CHANGES = ((Policy().permutation_tvd, "little"), (0.3, "moderately"), (None, "strongly"))
+"""How much an output moves, by TVD: `little` below the card's threshold, `strongly` from 0.3."""
+
+QUANTITIES = ((0.1, "few texts"), (0.5, "some texts"), (0.9, "most texts"), (None, "nearly all texts"))
+"""How many texts, by their share."""
+
+STATUS_WORDS = {
+    "too_short": "too few tokens",
+    "constant": "constant scores",
+    "diverged": "the search diverged",
+    "censored": "censored",
+    "infeasible": "no solution",
+    "budget": "over budget",
+    "not_run": "not run",
+    "not_applicable": "not applicable",
+    "unsupported": "not supported by the model",
+}
+"""Why a value is missing, as a reader meets it."""
+
+_SHORT = {
+    "agreement": "agreement with other measures",
+    "exclusiveness": "exclusiveness",
+    "necessity": "necessity",
+    "consistency": "consistency between seeds",
+    "removal": "removal of words",
+}
+
+_Ranges = Sequence[tuple[float | None, str]]
+
+
+# --- words for numbers -----------------------------------------------------------------------------------
+
+
+def word(value: float, ranges: _Ranges) -> str:
+    """The word of the range that a value falls in; the upper end of a range belongs to the next."""
+    return next(name for upper, name in ranges if upper is None or value < upper)
+
+
+def words(number: Number, ranges: _Ranges) -> str:
+    """The word for a number, or both where its interval reaches over several ranges: `weakly to moderately`."""
+    if number.value is None:
+        raise ValueError("a number without a value has no word")
+    if number.low is None or number.high is None:
+        return word(number.value, ranges)
+    first, last = word(number.low, ranges), word(number.high, ranges)
+    return first if first == last else f"{first} to {last}"
+
+
+def missing(undefined: int, reasons: Mapping[str, int] | None = None) -> str:
+    """`; undefined on 3 more (too few tokens)`; nothing where nothing is undefined."""
+    if not undefined:
+        return ""
+    why = ", ".join(
+        STATUS_WORDS.get(status, status) + (f" {count:,}" if len(reasons or {}) > 1 else "")
+        for status, count in sorted((reasons or {}).items())
+    )
+    return f"; undefined on {undefined:,} more" + (f" ({why})" if why else "")
+
+
+def class_difference(by_group: Mapping[str, Number], what: str) -> str:
+    """` Classes differ: …`, where the intervals of the highest and the lowest class do not overlap; else nothing."""
+    known = {
+        group: number
+        for group, number in by_group.items()
+        if group != OVERALL and number.value is not None and number.low is not None and number.high is not None
+    }
+    if len(known) < 2:
+        return ""
+    top = max(known, key=lambda group: known[group].value or 0.0)
+    bottom = min(known, key=lambda group: known[group].value or 0.0)
+    high, low = known[top], known[bottom]
+    if high.low is None or low.high is None or high.low <= low.high:
+        return ""
+
+    return (
+        f" Classes differ: {what} is higher for texts {top} ({_with_interval(high)}) than for texts {bottom} "
+        f"({_with_interval(low)})."
+    )
+
+
+# --- the sections ----------------------------------------------------------------------------------------
+
+
+def answer(answers: Sequence[Answer], n: int, corpus: str) -> str:
+    """The paragraph at the top: what the card says about showing this attention, all questions together."""
+    whole = [a for a in answers if a.group == OVERALL]
+    by_verdict = {
+        verdict: [a.question for a in whole if a.verdict == verdict]
+        for verdict in ("supported", "not supported", "undetermined", "not run")
+    }
+    against, favour = by_verdict["not supported"], by_verdict["supported"]
+    open_ones, asked = by_verdict["undetermined"], len(whole) - len(by_verdict["not run"])
+    if not asked:
+        lead = "None of the questions that could decide whether this attention may be shown as an explanation was asked."
+    elif against:
+        lead = "These numbers speak against showing this model’s attention as an explanation of its predictions."
+    elif open_ones or not favour:
+        lead = "These numbers do not settle whether this model’s attention may be shown as an explanation."
+    elif by_verdict["not run"]:
+        lead = "What was asked speaks for showing this model’s attention as an explanation; not everything was asked."
+    else:
+        lead = "These numbers speak for showing this model’s attention as an explanation of its predictions."
+    parts = [
+        f"{_listed(questions)} {'is' if len(questions) == 1 else 'are'} {verdict}"
+        for verdict, questions in by_verdict.items()
+        if questions and verdict != "not run"
+    ]
+    if by_verdict["not run"]:
+        parts.append(f"{_listed(by_verdict['not run'])} {'was' if len(by_verdict['not run']) == 1 else 'were'} not run")
+    text = f"{lead} Of {len(whole)} questions about {counted(n)} of {corpus}, {'; '.join(parts)}."
+    return text + _other_classes(answers)
+
+
+def quality(numbers: Mapping[str, Number], split: str, majority: float | None) -> str:
+    """How good the model is, beside always answering the larger class."""
+    known = {metric: number for metric, number in numbers.items() if number.value is not None}
+    if not known:
+        return "There is nothing to show: no score of the model is defined."
+    accuracy = known.get("accuracy")
+    said = [f"{worded(m)} {decimal(known[m].value)}" for m in ("roc_auc", "average_precision") if m in known]
+    if accuracy is None or accuracy.value is None:
+        return f"On the texts of {split} the model reaches {' and '.join(said) or 'the scores below'}."
+    beside = "; " + " and ".join(said) if said else ""
+    text = f"The model is right on {percent(accuracy.value)} of {counted(accuracy.n)} of {split}{beside}."
+    if majority is None:
+        return text
+    if accuracy.value <= majority:
+        return (
+            f"{text} That is no better than always answering the larger class ({percent(majority)}): what is said "
+            "below about its attention says little."
+        )
+    return f"{text} Always answering the larger class would be right on {percent(majority)}."
+
+
+def agreement(
+    gradient: Mapping[str, Number],
+    leave_one_out: Mapping[str, Number],
+    ceiling: Mapping[str, Number],
+    *,
+    reasons: Mapping[str, int] | None = None,
+) -> str:
+    """How attention agrees with the gradient and with leave-one-out, and how these agree; each by group."""
+    with_gradient, with_leaving = gradient.get(OVERALL), leave_one_out.get(OVERALL)
+    pairs = [(name, n) for name, n in (("the gradient", with_gradient), ("leave-one-out", with_leaving)) if n]
+    if not pairs:
+        return "There is nothing to show: attention and another measure of importance were not both measured."
+    defined = [(name, number) for name, number in pairs if number.value is not None]
+    if not defined:
+        return f"There is nothing to show: τ is undefined on every text{_reasons(reasons)}."
+    said = [f"{_agrees(number)} with {name} ({_mean_tau(number)})" for name, number in defined]
+    text = "Attention agrees " + " and ".join(said)
+    top = ceiling.get(OVERALL)
+    if top is not None and top.value is not None:
+        text += f", while gradient and leave-one-out agree {_agrees(top)} with each other ({_mean_tau(top)})"
+    first = defined[0][1]
+    text += f"; {counted(first.n)}{missing(first.undefined, reasons)}."
+    for name, by_group in (("the gradient", gradient), ("leave-one-out", leave_one_out)):
+        text += class_difference(by_group, f"τ with {name}")
+    return text
+
+
+def permutation(tvd: Mapping[str, Number], flipped: Mapping[str, Number], *, reasons: Mapping[str, int] | None = None) -> str:
+    """What giving the weights to the words at random does to the prediction, by group."""
+    whole, flips = tvd.get(OVERALL), flipped.get(OVERALL)
+    if whole is None:
+        return "There is nothing to show: attention was not permuted."
+    if whole.value is None:
+        return f"There is nothing to show: the output change is undefined on every text{_reasons(reasons)}."
+    text = (
+        "Giving the weights to the words at random changes the prediction of the typical text "
+        f"{words(whole, CHANGES)}: its median output change is {_with_interval(whole)}"
+    )
+    if flips is not None and flips.value is not None:
+        text += f", and {percent(flips.value)} of the permutations change the predicted class"
+    text += f"; {counted(whole.n)}{missing(whole.undefined, reasons)}."
+    return text + class_difference(tvd, "the median output change")
+
+
+def uniform(tvd: Mapping[str, Number], flipped: Mapping[str, Number]) -> str:
+    """What the same weight on every word does to the prediction, by group."""
+    whole, flips = tvd.get(OVERALL), flipped.get(OVERALL)
+    if whole is None:
+        return "Uniform attention was not tried."
+    if whole.value is None:
+        return "Uniform attention was tried, but no output change is defined."
+    text = (
+        f"The same weight on every word changes the prediction of the typical text {words(whole, CHANGES)} "
+        f"({_with_interval(whole)})"
+    )
+    if flips is not None and flips.value is not None:
+        text += f" and the predicted class of {percent(flips.value)} of the texts ({percent_interval(flips)})"
+    return text + "." + class_difference(tvd, "the output change under uniform attention")
+
+
+def adversary(
+    share: Mapping[str, Number],
+    mean: Mapping[str, Number],
+    *,
+    far: float,
+    epsilon: float | None,
+    exact: bool,
+    reasons: Mapping[str, int] | None = None,
+) -> str:
+    """On how many texts an attention far from the model's own gives the same prediction, by group."""
+    whole, distance = share.get(OVERALL), mean.get(OVERALL)
+    if whole is None:
+        return "There is nothing to show: no adversarial attention was looked for."
+    if whole.value is None:
+        return f"There is nothing to show: the distance is undefined on every text{_reasons(reasons)}."
+    within = "" if epsilon is None else f" to within {epsilon:g}"
+    quantity = "no text" if whole.value == 0 else "every text" if whole.value == 1 else word(whole.value, QUANTITIES)
+    text = (
+        f"On {quantity} ({percent(whole.value)}, 95% interval {percent_interval(whole)}) "
+        f"{'there is' if exact else 'the search finds'} an attention at least {far:g} nats away from the model’s own "
+        f"that gives the same prediction{within}"
+    )
+    if distance is not None and distance.value is not None:
+        text += f"; on average the furthest is {_with_interval(distance, 2)} nats away, of 0.69 at most"
+    text += f"; {counted(whole.n)}{missing(whole.undefined, reasons)}."
+    if not exact:
+        text += " The search gives a lower bound: there may be more."
+    return text + class_difference(mean, "ε-max JSD")
+
+
+def search_gap(gap: Number | None, least: Number | None) -> str:
+    """How far the paper's search stays below the exact optimum; nothing unless both were run."""
+    if gap is None or gap.value is None:
+        return ""
+    if least is not None and least.value is not None and least.value < -1e-6:
+        return (
+            f"On some texts the search went beyond the exact optimum (by up to {decimal(-least.value, 4)} nats), which "
+            "cannot be: one of the two is wrong."
+        )
+    if gap.value < 0.005:
+        return f"The paper’s search finds the optimum to within {decimal(0.005)} nats on average; {counted(gap.n)}."
+    return (
+        f"The paper’s search stays {_with_interval(gap, 2)} nats below the exact optimum on average, so numbers "
+        f"that rest on it understate how far attention can go; {counted(gap.n)}."
+    )
+
+
+def evidence(found: Mapping[str, Number], chance: Number | None, by_group: Mapping[str, Number]) -> str:
+    """Whether attention finds the known evidence, beside the other measures and chance; precision at k."""
+    attention = found.get("attention")
+    defined = {measure: number for measure, number in found.items() if number.value is not None}
+    if not defined:
+        return "There is nothing to show: no text has both evidence and other words."
+    if attention is None or attention.value is None:
+        best = max(defined, key=lambda measure: defined[measure].value or 0.0)
+        return f"Attention was not measured; {worded(best)} finds most of the evidence ({_with_interval(defined[best], 2)})."
+    text = f"Attention finds the known evidence {_against(attention, chance)}: "
+    text += f"{_with_interval(attention, 2)} of its highest-ranked words are evidence"
+    if chance is not None and chance.value is not None:
+        text += f", where a random order reaches {decimal(chance.value, 2)}"
+    others = [f"{worded(m)} {decimal(n.value, 2)}" for m, n in defined.items() if m != "attention"]
+    if others:
+        text += f" ({', '.join(others)})"
+    text += f"; {counted(attention.n)}{missing(attention.undefined)}."
+    return text + class_difference(by_group, "precision at k of attention")
+
+
+# --- pieces ----------------------------------------------------------------------------------------------
+
+
+def _agrees(number: Number) -> str:
+    return words(number, STRENGTHS)
+
+
+def _mean_tau(number: Number) -> str:
+    return f"mean τ = {_with_interval(number, 2)}"
+
+
+def _with_interval(number: Number, digits: int = 3) -> str:
+    if number.low is None or number.high is None:
+        return decimal(number.value, digits)
+    return f"{decimal(number.value, digits)} {interval(number, digits)}"
+
+
+def _against(number: Number, chance: Number | None) -> str:
+    if chance is None or chance.value is None or number.low is None or number.high is None:
+        return "to this share"
+    if number.low > chance.value:
+        return "more often than chance"
+    return "less often than chance" if number.high < chance.value else "no more often than chance"
+
+
+def _reasons(reasons: Mapping[str, int] | None) -> str:
+    if not reasons:
+        return ""
+    return " (" + ", ".join(f"{STATUS_WORDS.get(s, s)}: {count:,}" for s, count in sorted(reasons.items())) + ")"
+
+
+def _listed(questions: Sequence[str]) -> str:
+    names = [_SHORT.get(question, question) for question in questions]
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _other_classes(answers: Sequence[Answer]) -> str:
+    """Where a class is answered otherwise than all texts together."""
+    whole = {a.question: a.verdict for a in answers if a.group == OVERALL}
+    other = [a for a in answers if a.group != OVERALL and a.verdict != whole.get(a.question, a.verdict)]
+    if not other:
+        return ""
+    said = [f"{_SHORT.get(a.question, a.question)} is {a.verdict} for texts {group_name(a.group)}" for a in other]
+    return f" Not alike for every class: {'; '.join(said)}."
+

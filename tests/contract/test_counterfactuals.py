@@ -1,0 +1,56 @@
+"""The same questions to every counterfactual: adding an entry to `COUNTERFACTUALS` adds its tests."""
+
+import pyarrow.compute as pc
+import pytest
+
+from attnaudit import tables
+from attnaudit.counterfactual import COUNTERFACTUALS
+from attnaudit.errors import UnsupportedModelError
+from tests import tiny
+from tests.contract.test_models import OnlyFourMembers
+
+
+@pytest.fixture(params=COUNTERFACTUALS)
+def kind(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+def ask(kind: str, model, texts, seed: int = 0):
+    batch = model.encode(texts)
+    return COUNTERFACTUALS[kind]()(model, batch, model.trace(batch), seed=seed)
+
+
+def test_rows_keep_the_schema_and_cover_every_instance(kind: str) -> None:
+    texts = tiny.instances(1, 2, 6, 20)
+    rows = tables.check("counterfactual", ask(kind, tiny.model(), texts))
+    assert set(rows["instance_id"].to_pylist()) == {instance.id for instance in texts}
+    keys = list(zip(*(rows[name].to_pylist() for name in tables.TABLES["counterfactual"].key), strict=True))
+    assert len(set(keys)) == len(keys)
+
+
+def test_one_token_is_too_short(kind: str) -> None:
+    rows = ask(kind, tiny.model(), tiny.instances(1))
+    assert set(rows["status"].to_pylist()) == {"too_short"}
+    assert rows["attention_jsd"].null_count == len(rows)
+
+
+def test_company_changes_nothing(kind: str) -> None:
+    model = tiny.model(sharp=1.0)
+    texts = tiny.instances(3, 12, 25)
+    together = ask(kind, model, texts)
+    for instance in texts:
+        mine = together.filter(pc.field("instance_id") == instance.id)
+        alone = ask(kind, model, [instance])
+        for name in ("output_tvd", "attention_jsd"):
+            a, b = mine[name].drop_null().to_numpy(), alone[name].drop_null().to_numpy()
+            assert a == pytest.approx(b, abs=1e-5)
+
+
+def test_the_same_seed_gives_the_same_rows(kind: str) -> None:
+    texts = tiny.instances(4, 15)
+    assert ask(kind, tiny.model(), texts).equals(ask(kind, tiny.model(), texts))
+
+
+def test_a_model_without_a_linear_readout_is_refused(kind: str) -> None:
+    with pytest.raises(UnsupportedModelError, match=kind):
+        ask(kind, OnlyFourMembers(), tiny.instances(4))

@@ -1,0 +1,151 @@
+"""The same questions to every model: four members, exact replacement, fast paths equal to the slow ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+import torch
+
+from attnaudit.core import Batch, Trace
+from attnaudit.errors import AttentionError, DataError
+from attnaudit.importance import MEASURES
+from attnaudit.instance import Instance
+from attnaudit.models import ENCODERS, SCORERS
+from attnaudit.models.interface import (
+    AuditedModel,
+    Deletes,
+    LinearReadout,
+    Replays,
+    delete_each,
+    delete_each_by_trace,
+    replay,
+    replay_by_trace,
+)
+from tests import tiny
+
+
+class OnlyFourMembers:
+    """A model that offers what it must and nothing else; all else goes through the fallbacks."""
+
+    def __init__(self) -> None:
+        self._inner = tiny.model()
+        self.sites = self._inner.sites
+
+    def encode(self, instances: Sequence[Instance]) -> Batch:
+        return self._inner.encode(instances)
+
+    def embed(self, batch: Batch) -> torch.Tensor:
+        return self._inner.embed(batch)
+
+    def trace(self, batch: Batch, *, embedding=None, intervention=None) -> Trace:
+        return self._inner.trace(batch, embedding=embedding, intervention=intervention)
+
+
+@pytest.fixture(params=[(e, s) for e in ENCODERS for s in SCORERS], ids=lambda p: "-".join(p))
+def model(request: pytest.FixtureRequest):
+    return tiny.model(*request.param, sharp=1.5)
+
+
+@pytest.fixture
+def batch(model) -> Batch:
+    return model.encode(tiny.instances(1, 2, 7, 31))
+
+
+def test_attention_is_a_distribution_over_audited_tokens(model, batch: Batch) -> None:
+    weights = model.trace(batch).attention[model.sites[0]][:, 0, 0]
+    assert torch.allclose(weights.sum(-1), torch.ones(4))
+    assert (weights[~batch.audit_mask] == 0).all()
+
+
+def test_identity_intervention_returns_the_trace_bit_for_bit(model, batch: Batch) -> None:
+    plain = model.trace(batch)
+    assert torch.equal(plain.logits, model.trace(batch, intervention=lambda _site, own: own).logits)
+    assert torch.equal(plain.logits, model.trace(batch, embedding=model.embed(batch)).logits)
+
+
+def test_an_intervention_on_one_row_changes_that_row_alone(model, batch: Batch) -> None:
+    def last_token(_site, own: torch.Tensor) -> torch.Tensor:
+        changed = own.clone()
+        changed[3] = 0
+        changed[3, ..., 31] = 1
+        return changed
+
+    plain, changed = model.trace(batch).logits, model.trace(batch, intervention=last_token).logits
+    assert torch.equal(plain[:3], changed[:3])
+    assert not torch.allclose(plain[3], changed[3])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (lambda own: own * 2, "sum to 1"),
+        (lambda own: own.flip(-1), "markers and padding"),
+        (lambda own: own * float("nan"), "finite"),
+        (lambda own: -own, "negative"),
+        (lambda own: own[..., :-1], "shape"),
+    ],
+)
+def test_what_is_no_distribution_is_refused(model, wrong, message: str) -> None:
+    batch = model.encode(tiny.instances(3, 9))
+    with pytest.raises(AttentionError, match=message):
+        model.trace(batch, intervention=lambda _site, own: wrong(own))
+
+
+def test_replay_equals_a_forward_pass_a_draw(model, batch: Batch) -> None:
+    assert isinstance(model, Replays)
+    draw = torch.rand(4, 6, 1, batch.token_ids.shape[1], generator=torch.Generator().manual_seed(0))
+    draw = draw * batch.audit_mask[:, None, None]
+    draw = draw / draw.sum(-1, keepdim=True)
+    fast = replay(model, batch, model.trace(batch), draw)
+    assert torch.allclose(fast, replay_by_trace(model, batch, draw).double(), atol=1e-5)
+
+
+def test_evidence_gives_the_logits(model, batch: Batch) -> None:
+    assert isinstance(model, LinearReadout)
+    trace = model.trace(batch)
+    evidence = model.evidence(batch, trace)
+    weights = trace.attention[model.sites[0]][:, 0, 0].double()
+    logits = torch.einsum("bt,bot->bo", weights, evidence.coefficients) + evidence.bias
+    assert torch.allclose(logits, trace.logits[:, 0].double(), atol=1e-5)
+
+
+def test_delete_each_equals_the_literal_loop(model, batch: Batch) -> None:
+    assert isinstance(model, Deletes)
+    fast, slow = delete_each(model, batch), delete_each_by_trace(model, batch)
+    assert torch.allclose(fast, slow, atol=1e-5)
+    assert (fast - model.trace(batch).logits).abs()[3, 1:32].max() > 1e-3
+
+
+def test_long_texts_are_handed_over_a_few_at_a_time(model, monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = model.encode(tiny.instances(8, 5, 20))
+    whole = delete_each(model, batch)
+    monkeypatch.setattr("attnaudit.models.interface._PAIRS", 1)
+    assert torch.allclose(whole, delete_each(model, batch), atol=1e-6)
+
+
+def test_fallbacks_serve_a_model_with_four_members() -> None:
+    bare, full = OnlyFourMembers(), tiny.model()
+    assert isinstance(bare, AuditedModel)
+    assert not isinstance(bare, Deletes)
+    texts = tiny.instances(2, 11)
+    for name, measure in MEASURES.items():
+        expected = measure(full, full.encode(texts))
+        assert torch.allclose(measure(bare, bare.encode(texts)), expected, atol=1e-6), name
+
+
+def test_unknown_words_and_odd_text_are_encoded() -> None:
+    model = tiny.model()
+    odd = [
+        Instance("odd", {"text": t}, 0) for t in ("zzzz qqqq", "مرحبا بالعالم", "👩‍👩‍👧 ok", "我喜欢", "!!!")
+    ]
+    batch = model.encode(odd)
+    assert batch.n_audited.tolist() == [2, 2, 2, 3, 3]
+    assert torch.isfinite(model.trace(batch).logits).all()
+
+
+def test_a_text_without_a_token_is_refused() -> None:
+    with pytest.raises(DataError, match="no token"):
+        tiny.model().encode([Instance("blank", {"text": " \t\n"}, 0)])
+    with pytest.raises(DataError, match="field `text`"):
+        tiny.model().encode([Instance("other", {"premise": "x"}, 0)])

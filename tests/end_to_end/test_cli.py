@@ -1,0 +1,252 @@
+"""The command line as a user meets it: what it prints, and what it says when something is wrong."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from attnaudit import cli, store
+from attnaudit.result import Result
+from tests import tiny
+
+Outcome = tuple[int, str, str]
+Command = Callable[..., Outcome]
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Command:
+    """Run the command line in this process, in an empty folder: exit code, standard output, standard error."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ATTNAUDIT_DATA", raising=False)
+    monkeypatch.setenv("COLUMNS", "400")
+
+    def call(*arguments: object) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["attnaudit", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        out, err = capsys.readouterr()
+        code = ended.value.code
+        return (code if isinstance(code, int) else 0), out, err
+
+    return call
+
+
+@pytest.fixture
+def spec_file(tmp_path: Path) -> Path:
+    path = tmp_path / "spec.yaml"
+    path.write_text(json.dumps(tiny.small_spec().plain()))
+    return path
+
+
+def csv(path: Path, *rows: str, header: str = "text,label") -> Path:
+    path.write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
+    return path
+
+
+ROWS = [f"word{n} good film,yes" if n % 2 else f"word{n} bad film,no" for n in range(60)]
+
+
+def test_run_prints_one_object_with_what_is_promised(command: Command, spec_file: Path) -> None:
+    code, out, err = command("run", spec_file, "--json")
+    assert (code, err) == (0, "")
+    found = json.loads(out)
+    assert Path(found["path"]).is_dir()
+    assert Path(found["report"]).is_file()
+    assert found["run_id"] in found["path"]
+    assert {"accuracy", "roc_auc", "f1"} <= set(found["test"])
+    for experiment, subject, statistic in (
+        ("agreement", "attention ~ gradient_detached", "mean"),
+        ("agreement", "attention ~ leave_one_out", "mean"),
+        ("agreement", "gradient_detached ~ leave_one_out", "mean"),
+        ("permutation", "permuted", "median_tvd"),
+        ("adversary", "adversarial_exact", "mean_jsd"),
+        ("plausibility", "attention", "average_precision"),
+    ):
+        for group in ("overall", "predicted negative", "predicted positive"):
+            number = found["summary"][experiment][subject][group][statistic]
+            assert number["low"] <= number["value"] <= number["high"]
+            assert number["n"] > 0
+
+
+def test_run_then_show_report_and_verify(command: Command, spec_file: Path, tmp_path: Path) -> None:
+    code, out, _ = command("run", spec_file)
+    assert code == 0
+    folder = next((tmp_path / "runs").iterdir())
+    assert out.rstrip().endswith(f"run     runs/{folder.name}\nreport  runs/{folder.name}/report.html")
+    for part in ("May this attention be shown", "not run", "τ, mean"):
+        assert part in out
+    code, shown, _ = command("show", folder.name)
+    assert code == 0
+    assert "May this attention be shown" in shown
+    assert json.loads(command("show", folder, "--json")[1])["run_id"] in folder.name
+    code, out, _ = command("verify", folder)
+    assert (code, "whole and unaltered" in out) == (0, True)
+    code, out, _ = command(
+        "report", folder, "--output", tmp_path / "r.html", "--figures", "figs", "--format", "svg"
+    )
+    assert code == 0
+    assert (tmp_path / "r.html").stat().st_size > 10_000
+    assert len(list((tmp_path / "figs").glob("*.svg"))) >= 6
+
+
+def test_flags_override_the_file(command: Command, spec_file: Path) -> None:
+    code, out, _ = command(
+        "run", spec_file, "--json", "--seed", 3, "--epochs", 1, "--limit", 9, "--encoder", "average",
+        "--attention", "dot", "--set", "task.noise=0.1", "--measure", "attention", "--measure", "gradient_full",
+    )  # fmt: skip
+    assert code == 0
+    spec = Result.open(json.loads(out)["path"]).manifest["spec"]
+    assert (spec["seed"], spec["train"]["epochs"], spec["limit"]) == (3, 1, 9)
+    assert (spec["model"]["encoder"], spec["model"]["attention"]) == ("average", "dot")
+    assert spec["task"]["noise"] == 0.1
+    assert [m["name"] for m in spec["measures"]] == ["attention", "gradient_full"]
+
+
+def test_own_file_and_then_its_model_on_another(command: Command, tmp_path: Path) -> None:
+    data = csv(tmp_path / "mine.csv", *ROWS)
+    small = ("--epochs", 1, "--hidden", 8, "--set", "model.embedding=8", "--json")
+    code, out, err = command("run", "--data", data, *small)
+    assert code == 0, err
+    first = json.loads(out)
+    other = csv(tmp_path / "other.csv", "a good one,yes", "<img src=x onerror=alert(1)>,no")
+    code, out, err = command(
+        "run", "--data", other, "--from", first["path"], "--no-text", "--search", "--json"
+    )
+    assert code == 0, err
+    result = Result.open(json.loads(out)["path"])
+    assert result.tables["instances"].num_rows == 2
+    assert "adversarial_search" in result.tables["counterfactual"]["kind"].to_pylist()
+    assert b"onerror" not in Path(json.loads(out)["report"]).read_bytes()
+
+
+def test_data_lists_what_is_there_and_why_the_rest_is_not(command: Command) -> None:
+    code, out, _ = command("data")
+    assert code == 0
+    assert "ATTNAUDIT_DATA" in out
+    rows = {row["name"]: row for row in json.loads(command("data", "--json")[1])}
+    assert rows["planted"]["ready"]
+    assert not rows["sst"]["ready"]
+
+
+def corrupt_parquet(folder: Path) -> Path:
+    path = folder / "bad.parquet"
+    path.write_bytes(b"PAR1 this is not Parquet PAR1")
+    return path
+
+
+def not_utf8(folder: Path) -> Path:
+    path = folder / "latin.csv"
+    path.write_bytes("text,label\nfine,yes\ncafé,no\n".encode("latin-1"))
+    return path
+
+
+def empty(folder: Path) -> Path:
+    path = folder / "empty.csv"
+    path.write_bytes(b"")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("make", "flags", "message"),
+    [
+        (lambda f: f / "missing.csv", (), "missing.csv"),
+        (empty, (), "empty"),
+        (lambda f: csv(f / "a.csv", *ROWS), ("--text-column", "txt"), "did you mean `text`?"),
+        (lambda f: csv(f / "a.csv", "x,yes", "y,yes"), (), "yes"),
+        (lambda f: csv(f / "a.csv", *ROWS, ",yes"), (), "line 62"),
+        (lambda f: csv(f / "a.xls", *ROWS), (), ".xls"),
+        (not_utf8, (), "line 3"),
+        (corrupt_parquet, (), "bad.parquet"),
+    ],
+)
+def test_files_that_cannot_be_audited(command: Command, tmp_path: Path, make, flags, message: str) -> None:
+    code, out, err = command("run", "--data", make(tmp_path), *flags)
+    assert (code, out) == (2, "")
+    assert err.startswith("error")
+    assert message in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--task", "imbd"), "did you mean `imdb`?"),
+        (("--task", "sst"), "ATTNAUDIT_DATA"),
+        (("--encoder", "bilstn", "--epochs", "0", "--seed", "-1"), "3 faults"),
+        (("--set", "nonsense"), "KEY=VALUE"),
+        (("--set", "train.epoch=3"), "did you mean `epochs`?"),
+        (("--task", "sst", "--data", "x.csv"), "two corpora"),
+        (("nowhere.toml",), "no such file"),
+        (("--measure", "my_module:Missing"), "my_module"),
+        (("--vectors", "nowhere.txt"), "nowhere.txt"),
+        (("--data", "hf:some/name"), "attnaudit[hub]"),
+        (("--from", "nowhere"), "no such run folder"),
+    ],
+)
+def test_requests_that_cannot_be_met(command: Command, arguments: tuple[str, ...], message: str) -> None:
+    code, out, err = command("run", *arguments)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert "Traceback" not in err
+
+
+@pytest.fixture
+def copied(planted_run: Result, tmp_path: Path) -> Path:
+    import shutil
+
+    return Path(shutil.copytree(planted_run.folder, tmp_path / "copy"))
+
+
+def incomplete(folder: Path) -> None:
+    next((folder / "importance").iterdir()).unlink()
+
+
+def altered(folder: Path) -> None:
+    part = next((folder / "importance").iterdir())
+    part.write_bytes(part.read_bytes()[:-1] + b"?")
+
+
+def newer(folder: Path) -> None:
+    path = folder / store.MANIFEST
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"schema_version": 99}))
+
+
+@pytest.mark.parametrize("damage", [incomplete, altered, newer])
+@pytest.mark.parametrize("verb", ["show", "report", "verify"])
+def test_damaged_run_folders(command: Command, copied: Path, damage, verb: str) -> None:
+    damage(copied)
+    code, out, err = command(verb, copied)
+    assert (code, out) == (2, "")
+    assert {"incomplete": "is missing", "altered": "altered", "newer": "install a newer"}[
+        damage.__name__
+    ] in err
+
+
+def test_control_characters_from_data_do_not_reach_the_terminal(command: Command, tmp_path: Path) -> None:
+    rows = [f"text {n},{'a' if n % 2 else chr(27) + '[31mred'}" for n in range(60)]
+    data = csv(tmp_path / "odd.csv", *rows)
+    code, out, err = command(
+        "run", "--data", data, "--epochs", 1, "--hidden", 8, "--set", "model.embedding=8"
+    )
+    assert code == 0, err
+    assert chr(27) not in out
+    code, _, err = command("run", "--data", csv(tmp_path / "one.csv", *[r for r in rows if chr(27) in r]))
+    assert code == 2
+    assert chr(27) not in err
+
+
+@pytest.mark.slow
+def test_module_and_script_are_the_same_and_quiet_without_a_terminal(tmp_path: Path, spec_file: Path) -> None:
+    arguments = ["run", str(spec_file), "--store", str(tmp_path / "s"), "--json"]
+    done = subprocess.run(
+        [sys.executable, "-m", "attnaudit", *arguments], capture_output=True, text=True, check=True
+    )
+    assert done.stderr == ""
+    script = Path(sys.executable).with_name("attnaudit")
+    again = subprocess.run([script, *arguments], capture_output=True, text=True, check=True)
+    assert json.loads(again.stdout) == json.loads(done.stdout)

@@ -1,0 +1,281 @@
+"""A whole audit: the same spec twice, a killed run taken up again, a model carried over, texts kept out."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from attnaudit import store, tables
+from attnaudit.errors import DataError, StoreError
+from attnaudit.result import Result
+from attnaudit.run import audit
+from attnaudit.spec import Spec
+from tests import tiny
+
+
+def same_tables(a: Result, b: Result) -> None:
+    for name in tables.TABLES:
+        assert a.tables[name].equals(b.tables[name]), name
+
+
+def test_every_table_is_there_and_keyed(planted_run: Result) -> None:
+    assert store.verify(planted_run.folder) == []
+    for name, table in tables.TABLES.items():
+        rows = planted_run.tables[name]
+        assert rows.num_rows > 0, name
+        keys = list(zip(*(rows[column].to_pylist() for column in table.key), strict=True))
+        assert len(set(keys)) == len(keys), name
+    assert planted_run.tables["instances"].num_rows == 60
+
+
+def test_every_measure_and_counterfactual_covers_every_instance(planted_run: Result) -> None:
+    ids = set(planted_run.tables["instances"]["instance_id"].to_pylist())
+    for table, column in (("importance", "measure"), ("counterfactual", "kind")):
+        rows = planted_run.tables[table]
+        for name in set(rows[column].to_pylist()):
+            found = rows.filter(pc.field(column) == name)["instance_id"].to_pylist()
+            assert set(found) == ids, name
+
+
+def test_exact_is_never_below_search(planted_run: Result) -> None:
+    rows = planted_run.tables["counterfactual"]
+    exact = rows.filter(pc.field("kind") == "adversarial_exact")["attention_jsd"].to_numpy()
+    search = rows.filter(pc.field("kind") == "adversarial_search")["attention_jsd"].to_numpy()
+    assert (exact - search).min() >= -1e-12
+
+
+def test_evidence_lies_where_the_corpus_put_it(planted_run: Result) -> None:
+    from attnaudit.tasks import read
+
+    corpus = read(tiny.small_spec().task, seed=0)
+    by_id = {instance.id: instance for instance in corpus.splits["test"]}
+    for row in planted_run.tables["instances"].to_pylist():
+        spans = [span for span, audited in zip(row["offsets"], row["audited"], strict=True) if audited]
+        marked = {
+            row["text"][s["start"] : s["end"]] for s, e in zip(spans, row["evidence"][0], strict=True) if e
+        }
+        instance = by_id[row["instance_id"]]
+        planted = " ".join(instance.fields["text"][r.start : r.end] for r in instance.rationales[0])
+        assert marked
+        assert all(word in planted for word in marked)
+
+
+def test_the_same_spec_and_seed_twice_gives_identical_tables(planted_run: Result, tmp_path: Path) -> None:
+    again = audit(tiny.small_spec(), store_folder=tmp_path)
+    same_tables(planted_run, again)
+    assert again.manifest["run_id"] == planted_run.manifest["run_id"]
+    digests = {n: t["parts"] for n, t in planted_run.manifest["tables"].items()}
+    assert digests == {n: t["parts"] for n, t in again.manifest["tables"].items()}
+
+
+def test_a_finished_run_is_found_and_not_repeated(planted_run: Result) -> None:
+    before = (planted_run.folder / "manifest.json").stat().st_mtime_ns
+    again = audit(tiny.small_spec(), store_folder=planted_run.folder.parent)
+    assert again.folder == planted_run.folder
+    assert (again.folder / "manifest.json").stat().st_mtime_ns == before
+
+
+def test_another_seed_is_another_run(planted_run: Result, tmp_path: Path) -> None:
+    other = audit(tiny.small_spec(seed=1), store_folder=tmp_path)
+    assert other.manifest["run_id"] != planted_run.manifest["run_id"]
+    assert not other.tables["importance"].equals(planted_run.tables["importance"])
+
+
+@pytest.mark.slow
+def test_killed_at_random_moments_then_resumed_is_the_uninterrupted_run(
+    planted_run: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = tmp_path / "spec.yaml"
+    spec.write_text(json.dumps(tiny.small_spec().plain()))
+    # Small parts, so that there are many places to be killed at; the numbers must not depend on them.
+    code = (
+        "import attnaudit.run as r; r._CHUNK = 7; r._TOKENS = 256\n"
+        "import sys; from attnaudit.cli import main\n"
+        f"sys.argv = ['attnaudit', 'run', {str(spec)!r}, '--store', {str(tmp_path / 'store')!r}, '--json']\n"
+        "main()"
+    )
+    draw = random.Random(0)
+    kills = 0
+    for _ in range(12):
+        process = subprocess.Popen(
+            [sys.executable, "-c", code], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        partial = tmp_path / "store"
+        # Wait until it has begun to write, then a random while longer: mostly inside training or the experiments.
+        while process.poll() is None and not any(partial.glob("*.partial/*")):
+            time.sleep(0.05)
+        try:
+            process.wait(draw.uniform(0.0, 1.2))
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            kills += 1
+            if kills == 4:
+                break
+        else:
+            break
+    assert kills >= 1
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    resumed = Result.open(json.loads(done.stdout)["path"])
+    assert store.verify(resumed.folder) == []
+    for name in tables.TABLES:
+        a, b = planted_run.tables[name], resumed.tables[name]
+        assert a.drop_columns(_numeric(a)).equals(b.drop_columns(_numeric(b))), name
+    # Other parts mean other batches, so the last bits may differ; the same parts give the same bits:
+    monkeypatch.setattr("attnaudit.run._CHUNK", 7)
+    monkeypatch.setattr("attnaudit.run._TOKENS", 256)
+    same_tables(resumed, audit(tiny.small_spec(), store_folder=tmp_path / "uninterrupted"))
+
+
+def _numeric(table: pa.Table) -> list[str]:
+    """Columns whose last bits depend on the company in the batch, and the words that follow from them."""
+    return [field.name for field in table.schema if "double" in str(field.type) or "float" in str(field.type)]
+
+
+def write_csv(path: Path, rows: list[tuple[str, str]]) -> Path:
+    path.write_text("text,label\n" + "".join(f'"{text}",{label}\n' for text, label in rows), encoding="utf-8")
+    return path
+
+
+def test_the_model_of_a_run_audits_other_data_without_training(planted_run: Result, tmp_path: Path) -> None:
+    data = write_csv(
+        tmp_path / "mine.csv", [("the film was wonderful", "positive"), ("a dull, dreadful plot", "negative")]
+    )
+    spec = Spec.parse(
+        {
+            "model": {"name": "earlier", "run": str(planted_run.folder)},
+            "task": {"name": "file", "path": str(data)},
+        }
+    )
+    result = audit(spec, store_folder=tmp_path / "store")
+    assert result.tables["training"].num_rows == 0
+    assert result.tables["instances"].num_rows == 2
+    weights = [r.manifest["files"]["model.safetensors"]["sha256"] for r in (planted_run, result)]
+    assert weights[0] == weights[1]
+    write_csv(data, [("x", "positive"), ("y", "unheard of")])
+    with pytest.raises(DataError, match="unheard of"):
+        audit(spec, store_folder=tmp_path / "store")
+
+
+def test_a_model_in_hand_is_audited_as_it_is(tmp_path: Path) -> None:
+    spec = Spec.parse({"task": {"name": "planted", "test": 10}})
+    model = tiny.model()
+    result = audit(spec, model=model, store_folder=tmp_path)
+    assert result.tables["training"].num_rows == 0
+    other = audit(spec, model=tiny.model(seed=3), store_folder=tmp_path)
+    assert other.folder != result.folder
+
+
+def test_no_text_keeps_texts_out(planted_run: Result, tmp_path: Path) -> None:
+    hidden = audit(tiny.small_spec(keep_text=False), store_folder=tmp_path)
+    rows = hidden.tables["instances"]
+    assert rows["text"].null_count == rows["tokens"].null_count == rows.num_rows
+    word = max(planted_run.tables["instances"]["text"].to_pylist()[0].split(), key=len)
+    for path in hidden.folder.rglob("*"):
+        if path.suffix in (".parquet", ".json", ".html"):
+            assert word.encode() not in path.read_bytes(), path
+    assert hidden.tables["summary"].equals(planted_run.tables["summary"])
+
+
+def test_limit_audits_a_drawn_part_and_trains_on_everything(planted_run: Result, tmp_path: Path) -> None:
+    few = audit(tiny.small_spec(limit=11), store_folder=tmp_path)
+    assert few.tables["instances"].num_rows == 11
+    assert few.tables["training"].equals(planted_run.tables["training"])
+    ids = planted_run.tables["instances"]["instance_id"].to_pylist()
+    drawn = few.tables["instances"]["instance_id"].to_pylist()
+    assert drawn == [i for i in ids if i in set(drawn)] != ids[:11]
+
+
+def test_odd_texts_go_through(tmp_path: Path) -> None:
+    odd = [
+        "word",
+        "👍",
+        "שלום עולם",
+        "我喜欢这部电影",
+        "<img src=x onerror=alert(1)>",
+        "a" * 300,
+        "?",
+        "x y " * 60,
+    ]
+    rows = [(text, label) for text in odd for label in ("no", "yes") for _ in range(4)]
+    data = write_csv(tmp_path / "odd.csv", rows)
+    spec = tiny.small_spec(task={"name": "file", "path": str(data)}, train={"epochs": 1})
+    result = audit(spec, store_folder=tmp_path / "store")
+    status = result.tables["importance"].filter(pc.field("measure") == "leave_one_out")
+    lengths = result.tables["instances"]["n_audited"].to_numpy()
+    assert [s == "too_short" for s in status["status"].to_pylist()] == (lengths < 2).tolist()
+    assert any("repeat" in warning or "both" in warning for warning in result.manifest["data"]["warnings"])
+
+
+@pytest.mark.slow
+def test_a_text_of_5000_tokens_is_audited_in_bounded_memory(tmp_path: Path) -> None:
+    rows = [("good " + "film " * 4998 + "good", "yes"), ("bad " * 5000, "no")]
+    data = write_csv(tmp_path / "long.csv", [*rows, ("ok", "yes")])
+    made = tiny.model()
+    from attnaudit.models import save
+
+    save(made, tmp_path / "m.safetensors")
+    code = (
+        "import resource, torch; torch.set_num_threads(1)\n"
+        "from attnaudit.models import load; from attnaudit.run import audit; from attnaudit.spec import Spec\n"
+        f"m = load({str(tmp_path / 'm.safetensors')!r}); m.classes = ('no', 'yes')\n"
+        f"audit(Spec.parse({{'task': {{'name': 'file', 'path': {str(data)!r}}}}}), model=m, "
+        f"store_folder={str(tmp_path / 'store')!r})\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 2_500_000  # kB
+
+
+def test_a_full_device_says_so_and_loses_nothing(planted_run: Result, tmp_path: Path) -> None:
+    """On a real, tiny file system where one can be mounted; the unit test of the store covers it elsewhere."""
+    small = tmp_path / "small"
+    small.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(small)], capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip("no right to mount a small file system here")
+    try:
+        with pytest.raises(StoreError, match="no space left"):
+            audit(tiny.small_spec(), store_folder=small)
+        assert list(small.glob("*.partial"))
+        subprocess.run(["mount", "-o", "remount,size=64m", str(small)], check=True)
+        same_tables(planted_run, audit(tiny.small_spec(), store_folder=small))
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
+
+
+def test_numbers_in_the_summary_are_those_of_the_tables(planted_run: Result) -> None:
+    rows = planted_run.tables["agreement"]
+    pair = rows.filter((pc.field("measure_a") == "attention") & (pc.field("measure_b") == "leave_one_out"))
+    taus = pair["value"].drop_null().to_numpy()
+    found = next(
+        r
+        for r in planted_run.tables["summary"].to_pylist()
+        if (r["subject"], r["group"], r["statistic"]) == ("attention ~ leave_one_out", "overall", "mean")
+    )
+    assert found["value"] == pytest.approx(taus.mean())
+    assert found["n"] == len(taus)
+    assert found["n_undefined"] == 60 - len(taus)
+    assert np.isfinite(taus).all()
+
+
+def test_environment_is_recorded(planted_run: Result) -> None:
+    manifest = planted_run.manifest
+    assert manifest["environment"]["packages"]["torch"]
+    assert manifest["environment"]["threads"] == 1
+    assert set(manifest["seconds"]) >= {"model", "leave_one_out", "permuted"}
+    assert Spec.parse(manifest["spec"]) == tiny.small_spec()
+    assert os.fspath(planted_run.folder).endswith(manifest["run_id"])

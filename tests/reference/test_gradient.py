@@ -1,0 +1,53 @@
+"""Gradients against captum, and against a graph written out with the attention as constants."""
+
+import pytest
+import torch
+from captum.attr import InputXGradient
+
+from attnaudit.importance import MEASURES
+from tests import tiny
+
+COMBINATIONS = [(e, a) for e in ("bilstm", "cnn", "average") for a in ("additive", "dot")]
+
+
+@pytest.mark.parametrize(("encoder", "attention"), COMBINATIONS)
+def test_full_gradient_is_captums(encoder: str, attention: str) -> None:
+    model = tiny.model(encoder, attention, sharp=1.0)
+    batch = model.encode(tiny.instances(3, 8, 20))
+    predicted = model.trace(batch).logits[:, 0].argmax(-1)
+
+    def probability(embedding: torch.Tensor) -> torch.Tensor:
+        return model.trace(batch, embedding=embedding).output[:, 0]
+
+    embedding = model.embed(batch).clone().requires_grad_(True)
+    expected = InputXGradient(probability).attribute(embedding, target=predicted).sum(-1).abs()
+    found = MEASURES["gradient_full"](model, batch)[:, 0]
+    assert found.max() > 1e-4
+    assert torch.allclose(found, expected.float(), atol=1e-7, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("encoder", "attention"), COMBINATIONS)
+def test_detached_gradient_is_that_of_constant_weights(encoder: str, attention: str) -> None:
+    model = tiny.model(encoder, attention, sharp=1.0)
+    batch = model.encode(tiny.instances(3, 8, 20))
+    weights = model.trace(batch).attention[model.sites[0]][:, 0, 0]
+    embedding = model.embed(batch).clone().requires_grad_(True)
+    states = model.encoder(embedding, batch.token_mask)
+    context = torch.stack(
+        [sum(w * h for w, h in zip(*row, strict=True)) for row in zip(weights, states, strict=True)]
+    )
+    probability = torch.sigmoid(context @ model.readout.weight[0] + model.readout.bias[0])
+    (gradient,) = torch.autograd.grad(probability.sum(), embedding)
+    expected = (gradient * embedding).sum(-1).abs()
+    found = MEASURES["gradient_detached"](model, batch)[:, 0]
+    assert torch.allclose(found, expected, atol=1e-7, rtol=1e-4)
+    if attention == "additive":
+        assert not torch.allclose(found, MEASURES["gradient_full"](model, batch)[:, 0], rtol=1e-2)
+
+
+def test_a_saturated_output_has_gradient_zero() -> None:
+    model = tiny.model()
+    with torch.no_grad():
+        model.readout.bias += 200
+    batch = model.encode(tiny.instances(6))
+    assert (MEASURES["gradient_detached"](model, batch) == 0).all()

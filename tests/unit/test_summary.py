@@ -1,0 +1,199 @@
+"""From tables to numbers to answers, on tables small enough to do by hand."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from attnaudit import tables
+from attnaudit.agreement import agreement, plausibility
+from attnaudit.card import Policy, card, verdict
+from attnaudit.stats.inference import Estimate
+from attnaudit.summary import bin_name, in_bin, lookup, summarise
+
+
+def importance(**scores: list) -> pa.Table:
+    """One measure a keyword, one list of scores (or None) an instance."""
+    parts = []
+    for measure, rows in scores.items():
+        status = ["too_short" if row is None else "constant" if len(set(row)) == 1 else "ok" for row in rows]
+        columns = {
+            "instance_id": [f"i{n}" for n in range(len(rows))],
+            "step": 0,
+            "measure": measure,
+            "scores": rows,
+            "objective": "p",
+            "status": status,
+        }
+        parts.append(tables.build("importance", columns))
+    return pa.concat_tables(parts)
+
+
+def instances(predictions: list[int], evidence: list | None = None) -> pa.Table:
+    n = len(predictions)
+    return tables.build(
+        "instances",
+        {
+            "instance_id": [f"i{k}" for k in range(n)],
+            "split": "test",
+            "text": None,
+            "tokens": None,
+            "offsets": [[]] * n,
+            "audited": [[True]] * n,
+            "evidence": evidence or [None] * n,
+            "target": predictions,
+            "prediction": predictions,
+            "output": [[0.5, 0.5]] * n,
+            "n_audited": 4,
+        },
+    )
+
+
+def stored(**given: pa.Table) -> dict[str, pa.Table]:
+    found = {name: given.get(name, table.schema.empty_table()) for name, table in tables.TABLES.items()}
+    found["agreement"] = agreement(found["importance"])
+    found["plausibility"] = plausibility(found["instances"], found["importance"])
+    return found
+
+
+def counterfactual(kind: str, tvds: list[list[float]], jsd: float = 0.5) -> pa.Table:
+    ids = [f"i{n}" for n, draws in enumerate(tvds) for _ in draws]
+    nothing = ("epsilon", "certified_upper_jsd", "logit_mean", "logit_variance", "weights")
+    return tables.build(
+        "counterfactual",
+        {
+            "instance_id": ids,
+            "site": "pool",
+            "scope": "site",
+            "kind": kind,
+            "draw": [d for draws in tvds for d in range(len(draws))],
+            "output_tvd": [v for draws in tvds for v in draws],
+            "flipped": [v > 0.4 for draws in tvds for v in draws],
+            "attention_jsd": jsd,
+            "status": "ok",
+            **dict.fromkeys(nothing),
+        },
+    )
+
+
+def test_agreement_is_counted_by_group_and_undefined_is_not_averaged() -> None:
+    up, down, flat = [1.0, 2, 3, 4], [4.0, 3, 2, 1], [1.0, 1, 1, 1]
+    table = importance(attention=[up, up, up, None], gradient_detached=[up, down, flat, None])
+    numbers = lookup(summarise(stored(instances=instances([0, 1, 1, 1]), importance=table), ["no", "yes"]))
+    overall = numbers["agreement", "attention ~ gradient_detached", "overall", "mean"]
+    assert overall.value == 0
+    assert overall.n == 2
+    assert numbers["agreement", "attention ~ gradient_detached", "predicted no", "mean"].value == 1
+    assert numbers["agreement", "attention ~ gradient_detached", "predicted yes", "mean"].value == -1
+    rows = summarise(stored(instances=instances([0, 1, 1, 1]), importance=table), ["no", "yes"]).to_pylist()
+    undefined = {r["group"]: r["n_undefined"] for r in rows if r["statistic"] == "mean"}
+    assert undefined == {"overall": 2, "predicted no": 0, "predicted yes": 2}
+
+
+def test_permutation_is_the_median_over_draws_then_over_texts() -> None:
+    draws = counterfactual("permuted", [[0.1, 0.2, 0.9], [0.3, 0.3, 0.3], [0.0, 0.0, 0.5]])
+    table = importance(attention=[[0.1, 0.9], [0.4, 0.6], [0.5, 0.5]])
+    numbers = lookup(
+        summarise(
+            stored(instances=instances([0, 0, 1]), importance=table, counterfactual=draws), ["no", "yes"]
+        )
+    )
+    assert numbers["permutation", "permuted", "overall", "median_tvd"].value == pytest.approx(0.2)
+    assert numbers["permutation", "permuted", "overall", "mean_tvd"].value == pytest.approx(0.5 / 3)
+    assert numbers["permutation", "permuted", "overall", "share_flipped"].value == pytest.approx(2 / 9)
+    middle = "permuted, max attention 0.50–0.75"
+    assert numbers["permutation", middle, "overall", "median_tvd"].n == 2
+
+
+def test_exact_and_search_are_held_against_each_other() -> None:
+    both = pa.concat_tables(
+        [
+            counterfactual("adversarial_exact", [[0.01], [0.01]], jsd=0.6),
+            counterfactual("adversarial_search", [[0.01], [0.01]], jsd=0.35),
+        ]
+    )
+    numbers = lookup(summarise(stored(instances=instances([0, 1]), counterfactual=both), ["no", "yes"]))
+    assert numbers["adversary", "exact above search", "overall", "mean_jsd"].value == pytest.approx(0.25)
+    assert numbers["adversary", "adversarial_exact", "overall", "share_jsd_from_0.4"].value == 1
+    assert numbers["adversary", "adversarial_search", "overall", "share_jsd_from_0.4"].value == 0
+
+
+def test_bins_cover_everything_once() -> None:
+    largest = np.array([0.0, 0.2499, 0.25, 0.5, 0.75, 1.0])
+    counted = sum(in_bin(largest, low, low + 0.25).astype(int) for low in (0.0, 0.25, 0.5, 0.75))
+    assert counted.tolist() == [1] * 6
+    assert bin_name(0.25, 0.5) == "0.25–0.50"
+
+
+def test_precision_and_average_precision_by_hand() -> None:
+    marks = [[[True, False, False, True]], [[False] * 4], None]
+    table = importance(attention=[[0.9, 0.8, 0.1, 0.2], [1.0, 2, 3, 4], [1.0, 2, 3, 4]])
+    rows = plausibility(instances([0, 1, 1], marks), table).to_pylist()
+    found = {(r["instance_id"], r["metric"]): (r["value"], r["status"]) for r in rows}
+    assert found["i0", "precision_at_k"] == (0.5, "ok")
+    assert found["i0", "average_precision"] == (pytest.approx((1 / 1 + 2 / 3) / 2), "ok")
+    assert found["i1", "precision_at_k"] == (None, "not_applicable")
+    assert len(found) == 4
+
+
+def test_ties_at_the_border_count_by_their_share() -> None:
+    marks = [[[True, False, False, False]]]
+    table = importance(attention=[[1.0, 1, 1, 1]], gradient=[[2.0, 2, 1, 0]])
+    rows = plausibility(instances([0], marks), table).to_pylist()
+    found = {r["measure"]: r["value"] for r in rows if r["metric"] == "precision_at_k"}
+    assert found == {"attention": 0.25, "gradient": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (0.8, 0.9, "supported"),
+        (0.7, 0.79, "not supported"),
+        (0.7, 0.9, "undetermined"),
+        (None, None, "undetermined"),
+    ],
+)
+def test_verdict_by_the_interval(low, high, expected: str) -> None:
+    assert verdict(Estimate(0.75, low, high, 9), 0.8) == expected
+
+
+def agreeing(noise: float, ceiling_noise: float) -> pa.Table:
+    draw = np.random.default_rng(0)
+    truth = draw.normal(size=(80, 30))
+    gradient = truth + ceiling_noise * draw.normal(size=truth.shape)
+    attention = truth + noise * draw.normal(size=truth.shape)
+    shifted = {"attention": attention, "gradient_detached": gradient, "leave_one_out": truth}
+    table = importance(**{name: list(np.abs(values + 9)) for name, values in shifted.items()})
+    return summarise(stored(instances=instances([0, 1] * 40), importance=table), ["no", "yes"])
+
+
+@pytest.mark.parametrize(
+    ("noise", "ceiling_noise", "expected"),
+    [(0.3, 0.5, "supported"), (4.0, 0.5, "not supported"), (0.01, 4.0, "undetermined")],
+)
+def test_the_answer_follows_the_numbers(noise: float, ceiling_noise: float, expected: str) -> None:
+    answer = card(agreeing(noise, ceiling_noise))[0]
+    assert (answer.question, answer.verdict) == ("agreement", expected)
+    assert "τ = " in answer.sentence
+
+
+def test_the_answer_follows_the_policy() -> None:
+    summary = agreeing(0.8, 0.5)
+    assert card(summary, policy=Policy(share_of_ceiling=0.2))[0].verdict == "supported"
+    assert card(summary, policy=Policy(share_of_ceiling=0.99))[0].verdict == "not supported"
+
+
+def test_what_was_not_measured_is_not_answered() -> None:
+    answers = card(summarise(stored(instances=instances([0, 1])), ["no", "yes"]))
+    assert {answer.verdict for answer in answers} == {"not run"}
+
+
+@pytest.mark.parametrize(("tvd", "expected"), [(0.3, "supported"), (0.02, "not supported")])
+def test_exclusiveness_follows_the_permutations(tvd: float, expected: str) -> None:
+    draws = counterfactual("permuted", [[tvd + 0.001 * n] for n in range(20)])
+    table = importance(attention=[[0.2, 0.8]] * 20)
+    summary = summarise(
+        stored(instances=instances([0, 1] * 10), importance=table, counterfactual=draws), ["no", "yes"]
+    )
+    answer = next(a for a in card(summary) if a.question == "exclusiveness")
+    assert answer.verdict == expected
+    assert f"{answer.value:.3f}" in answer.sentence

@@ -1,0 +1,122 @@
+import pytest
+
+from attnaudit.text import (
+    TOKENISERS,
+    Token,
+    Vocabulary,
+    length_batches,
+    vocabulary,
+    words,
+    words_without_punctuation,
+)
+
+
+def cut(text):
+    return [token.text for token in words(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ("", []),
+        (" \t\n ", []),
+        ("It's good.", ["it", "'s", "good", "."]),
+        ("doesn't", ["does", "n't"]),
+        ("DOESN’T", ["does", "n't"]),
+        ("can't've", ["ca", "n't", "'ve"]),
+        ("I'll, you'd, we’re, I'm", ["i", "'ll", ",", "you", "'d", ",", "we", "'re", ",", "i", "'m"]),
+        ("'tis the 90s'", ["'", "tis", "the", "90", "s", "'"]),
+        ("n't", ["n't"]),
+        ("ain'thing", ["ain", "'", "thing"]),
+        ("3,000.5 or 7.", ["3,000.5", "or", "7", "."]),
+        ("well-known (so-called)", ["well", "-", "known", "(", "so", "-", "called", ")"]),
+        ("<br />", ["<", "br", "/", ">"]),
+        ("snake_case", ["snake_case"]),
+        ("naïve Œuvre", ["naïve", "œuvre"]),
+        ("e\u0301tude", ["e\u0301tude"]),  # a combining accent belongs to its letter
+        ("中文abc", ["中", "文", "abc"]),
+        ("カタカナ", ["カ", "タ", "カ", "ナ"]),
+        ("हिन्दी", ["हिन्दी"]),
+        ("שָׁלוֹם", ["שָׁלוֹם"]),
+        ("ไทย", ["ไทย"]),
+        ("👍", ["👍"]),
+        ("👍🏽!!", ["👍🏽", "!", "!"]),
+        ("👨‍👩‍👧 ok", ["👨‍👩‍👧", "ok"]),
+        ("👩🏽‍🚀.", ["👩🏽‍🚀", "."]),
+        ("❤️‍🔥❤️", ["❤️‍🔥", "❤️"]),
+        ("a\u00a0b\u2028c", ["a", "b", "c"]),
+    ],
+)
+def test_words(text, tokens):
+    assert cut(text) == tokens
+
+
+def test_offsets():
+    assert words("No, isn’t it?") == [
+        Token("no", 0, 2),
+        Token(",", 2, 3),
+        Token("is", 4, 6),
+        Token("n't", 6, 9),
+        Token("it", 10, 12),
+        Token("?", 12, 13),
+    ]
+
+
+def test_without_punctuation():
+    assert [t.text for t in words_without_punctuation("Well, 'tis (not) 5.5!")] == [
+        "well",
+        "tis",
+        "not",
+        "5.5",
+    ]
+    assert [t.text for t in words_without_punctuation("?! …")] == ["?", "!", "…"]
+    assert words_without_punctuation("") == []
+
+
+def test_tokenisers_are_versioned():
+    assert all(name.rpartition("-")[2].isdigit() for name in TOKENISERS)
+
+
+def test_vocabulary_counts_texts_and_not_occurrences():
+    texts = [words(text) for text in ("b b b", "a c", "a <pad>")]
+    assert vocabulary(texts).words == (
+        "<pad>",
+        "<unknown>",
+        "<start>",
+        "<end>",
+        "<",
+        ">",
+        "a",
+        "b",
+        "c",
+        "pad",
+    )
+    assert vocabulary(texts, min_df=2).words == ("<pad>", "<unknown>", "<start>", "<end>", "a")
+    assert vocabulary([]).index() == {"<pad>": 0, "<unknown>": 1, "<start>": 2, "<end>": 3}
+
+
+def test_a_vocabulary_begins_with_the_special_words():
+    with pytest.raises(ValueError, match="must begin with"):
+        Vocabulary(("a", "b"))
+    assert len(Vocabulary(("<pad>", "<unknown>", "<start>", "<end>", "a"))) == 5
+
+
+@pytest.mark.parametrize(
+    ("lengths", "budget", "most", "batches"),
+    [
+        ([], 10, None, []),
+        ([3, 5, 4], 10, None, [[1, 2], [0]]),
+        ([3, 5, 4], 100, 2, [[1, 2], [0]]),
+        ([50, 1, 1], 10, None, [[0], [1, 2]]),
+        ([2, 2, 2, 2], 4, None, [[0, 1], [2, 3]]),
+        ([0, 0], 4, None, [[0, 1]]),
+    ],
+)
+def test_length_batches(lengths, budget, most, batches):
+    assert length_batches(lengths, budget=budget, most=most) == batches
+
+
+def test_a_long_text_takes_linear_time():
+    assert len(words("x" * 200_000)) == 1
+    assert len(words("n't" * 20_000)) > 0
+    assert len(words("1," * 50_000)) > 0
