@@ -1,7 +1,7 @@
 """Each stage, ours against the literal way, interleaved in one run, medians; printed as one table.
 
-Untrained weights of the paper's sizes (embedding 300, hidden 128), one thread. An untrained LSTM forgets faster than a
-trained one, so leave-one-out is flattered a little here: `--model RUN` times the model of a finished run instead.
+Untrained weights of the paper's sizes (embedding 300, hidden 128), one thread. An untrained LSTM forgets faster
+than a trained one, so leave-one-out is flattered a little here: `--model RUN` times the model of a finished run.
 """
 
 from __future__ import annotations
@@ -46,7 +46,9 @@ def texts(model: AttentiveClassifier, length: int, count: int) -> list[Instance]
 
 def packed_training_step(model: AttentiveClassifier, lengths: list[int]) -> Callable[[], None]:
     """Forward and backward of a packed bidirectional LSTM on the same shapes."""
-    lstm = nn.LSTM(model.embedding.embedding_dim, model.encoder.dim // 2, bidirectional=True, batch_first=True)
+    lstm = nn.LSTM(
+        model.embedding.embedding_dim, model.encoder.dim // 2, bidirectional=True, batch_first=True
+    )
     inputs = torch.randn(len(lengths), max(lengths), model.embedding.embedding_dim)
 
     def step() -> None:
@@ -64,7 +66,9 @@ def our_training_step(model: AttentiveClassifier, lengths: list[int]) -> Callabl
     return lambda: model.encoder(inputs, mask).sum().backward()
 
 
-def stages(model: AttentiveClassifier, length: int) -> dict[str, tuple[int, Callable[[], object], Callable[[], object]]]:
+def stages(
+    model: AttentiveClassifier, length: int
+) -> dict[str, tuple[int, Callable[[], object], Callable[[], object]]]:
     """For each stage: number of instances, the literal way, ours."""
     count = max(2, 1600 // length)
     batch = model.encode(texts(model, length, count))
@@ -74,8 +78,16 @@ def stages(model: AttentiveClassifier, length: int) -> dict[str, tuple[int, Call
     weights = weights / weights.sum(-1, keepdim=True)
     uneven = [max(1, round(length * (0.8 + 0.4 * n / 31))) for n in range(32)]
     return {
-        "encoder, forward and backward": (32, packed_training_step(model, uneven), our_training_step(model, uneven)),
-        "leave-one-out": (count, lambda: delete_each_by_trace(model, batch), lambda: delete_each(model, batch)),
+        "encoder, forward and backward": (
+            32,
+            packed_training_step(model, uneven),
+            our_training_step(model, uneven),
+        ),
+        "leave-one-out": (
+            count,
+            lambda: delete_each_by_trace(model, batch),
+            lambda: delete_each(model, batch),
+        ),
         f"{DRAWS} permutations": (
             count,
             lambda: replay_by_trace(model, batch, weights),
@@ -119,7 +131,10 @@ def main() -> None:
             literal, ours = (statistics.median(column) for column in zip(*pairs, strict=True))
             if name != "forward pass":
                 passes = f"{ours / forward:.1f}"
-                print(f"| {name} | {length} | {literal:.2f} | {ours:.2f} | {literal / ours:.1f} | {passes} |", flush=True)
+                print(
+                    f"| {name} | {length} | {literal:.2f} | {ours:.2f} | {literal / ours:.1f} | {passes} |",
+                    flush=True,
+                )
 
 
 if __name__ == "__main__":

@@ -31,7 +31,9 @@ def tables_page() -> str:
             extent = (field.metadata or {}).get(b"range", b"").decode()
             nullable = "yes" if column.nullable else ""
             kind = str(column.type).replace("element: ", "").replace("child 0, ", "")
-            lines.append(f"| `{column.name}` | `{kind}` | {column.unit} | {extent} | {nullable} | {column.meaning} |")
+            lines.append(
+                f"| `{column.name}` | `{kind}` | {column.unit} | {extent} | {nullable} | {column.meaning} |"
+            )
     return "\n".join(lines) + "\n"
 
 
@@ -55,7 +57,13 @@ def settings_page() -> str:
         for model in models:
             name = model.model_fields["name"].default if "name" in model.model_fields else ""
             said = (model.__doc__ or "").split("\n\n")[0].replace("\n", " ").strip()
-            lines += ["", f"### `{name}`" if name else "", said, "", "| setting | default | range | meaning |"]
+            lines += [
+                "",
+                f"### `{name}`" if name else "",
+                said,
+                "",
+                "| setting | default | range | meaning |",
+            ]
             lines += ["|---|---|---|---|"]
             for field, info in model.model_fields.items():
                 if field == "name" or (model is spec.Spec and field in parts):
@@ -74,7 +82,9 @@ def _shown(value: object) -> str:
 
 def _limit(bound: object) -> str:
     signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
-    return next((f"{sign} {getattr(bound, name)}" for name, sign in signs.items() if hasattr(bound, name)), "")
+    return next(
+        (f"{sign} {getattr(bound, name)}" for name, sign in signs.items() if hasattr(bound, name)), ""
+    )
 
 
 PAGES = {"tables.md": tables_page, "settings.md": settings_page}

@@ -140,7 +140,7 @@ def _agreement(numbers: _Numbers, group: str, policy: Policy) -> Answer:
         f"(95 % interval {worst.low:.0%} to {worst.high:.0%}) of what gradient and leave-one-out reach between "
         f"themselves; {policy.share_of_ceiling:.0%} is asked."
     )
-    if weak:
+    if weak and answer != "not supported":
         sentence += (
             f" But these two agree at only τ = {ceiling.value:.2f}, below the {policy.least_ceiling:.1f} from which "
             "agreeing with them would show much."
@@ -171,7 +171,8 @@ def _exclusiveness(numbers: _Numbers, group: str, policy: Policy) -> Answer:
     far = numbers.get(("adversary", "adversarial_exact", group, "share_jsd_from_0.4"))
     if far is not None and far.value is not None:
         sentence += (
-            f" For {far.value:.0%} of the texts an attention far from the model's own gives the same prediction."
+            f" For {far.value:.0%} of the texts an attention far from the model's own gives the same "
+            "prediction."
         )
     answer = verdict(tvd, policy.permutation_tvd)
     return Answer("exclusiveness", title, group, answer, sentence, *tvd, policy.permutation_tvd)

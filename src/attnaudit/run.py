@@ -10,6 +10,7 @@ import datetime
 import hashlib
 import pkgutil
 import platform
+import re
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -61,7 +62,9 @@ class _Plan:
 
     @property
     def name(self) -> str:
-        return f"{self.corpus.name}-{self.run_id}"
+        """Name of the run folder: readable, and safe on any file system."""
+        readable = re.sub(r"[^A-Za-z0-9._-]+", "-", self.corpus.name).strip(".-")[:60] or "corpus"
+        return f"{readable}-{self.run_id}"
 
 
 def audit(
@@ -251,12 +254,12 @@ def _through(
 ) -> None:
     """One stage over all audited instances, a part a chunk; rows stand in the order of the instances."""
     total = len(plan.audited)
-    with draft.timed(stage):
-        for number, start in enumerate(range(0, total, _CHUNK)):
-            chunk = plan.audited[start : start + _CHUNK]
-            if not draft.has(table, stage, number):
+    for number, start in enumerate(range(0, total, _CHUNK)):
+        chunk = plan.audited[start : start + _CHUNK]
+        if not draft.has(table, stage, number):
+            with draft.timed(stage):
                 draft.write(table, stage, number, rows_of(chunk))
-            progress(stage, min(start + _CHUNK, total), total)
+        progress(stage, min(start + _CHUNK, total), total)
 
 
 def _describe_instances(

@@ -59,7 +59,10 @@ def progress_bars(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
 def show(result: Result, *, width: int | None = None) -> None:
     """The summary of a run on standard output: answers first, then the numbers by group."""
     console = Console(width=width or (None if sys.stdout.isatty() else 120))
-    answered, numbers = result.card, _numbers(result)  # first, so that a damaged run prints nothing but its fault
+    answered, numbers = (
+        result.card,
+        _numbers(result),
+    )  # first, so that a damaged run prints nothing but its fault
     data = result.manifest["data"]
     scores = {row["metric"]: row["value"] for row in result.tables["scores"].to_pylist()}
     quality = ", ".join(f"{name} {_plain(scores.get(name))}" for name in ("accuracy", "roc_auc", "f1"))

@@ -121,7 +121,7 @@ def test_own_file_and_then_its_model_on_another(command: Command, tmp_path: Path
     result = Result.open(json.loads(out)["path"])
     assert result.tables["instances"].num_rows == 2
     assert "adversarial_search" in result.tables["counterfactual"]["kind"].to_pylist()
-    assert b"onerror" not in Path(json.loads(out)["report"]).read_bytes()
+    assert b"src=x" not in Path(json.loads(out)["report"]).read_bytes()
 
 
 def test_data_lists_what_is_there_and_why_the_rest_is_not(command: Command) -> None:
@@ -156,7 +156,7 @@ def empty(folder: Path) -> Path:
     [
         (lambda f: f / "missing.csv", (), "missing.csv"),
         (empty, (), "empty"),
-        (lambda f: csv(f / "a.csv", *ROWS), ("--text-column", "txt"), "did you mean `text`?"),
+        (lambda f: csv(f / "a.csv", *ROWS), ("--text-column", "txt"), "Did you mean `text`"),
         (lambda f: csv(f / "a.csv", "x,yes", "y,yes"), (), "yes"),
         (lambda f: csv(f / "a.csv", *ROWS, ",yes"), (), "line 62"),
         (lambda f: csv(f / "a.xls", *ROWS), (), ".xls"),

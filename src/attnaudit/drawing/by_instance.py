@@ -25,7 +25,9 @@ def groups(result: Result) -> list[Group]:
     prediction = result.tables["instances"]["prediction"].to_numpy()
     known = set(result.groups)
     found = [
-        Group(predicted(name), prediction == k) for k, name in enumerate(result.classes) if predicted(name) in known
+        Group(predicted(name), prediction == k)
+        for k, name in enumerate(result.classes)
+        if predicted(name) in known
     ]
     return found or [Group(OVERALL, np.ones(len(prediction), dtype=bool))]
 
@@ -48,9 +50,9 @@ def gradient_measure(result: Result) -> str | None:
 
 def tau(result: Result, a: str, b: str) -> np.ndarray:
     """Agreement of two measures on each instance, in whichever order they were measured; NaN where undefined."""
-    field = pc.field
-    pair = ((field("measure_a") == a) & (field("measure_b") == b)) | ((field("measure_a") == b) & (field("measure_b") == a))
-    return _values(result, result.tables["agreement"].filter(pair & (field("step") == 0)), "value")
+    first, second = pc.field("measure_a"), pc.field("measure_b")
+    pair = ((first == a) & (second == b)) | ((first == b) & (second == a))
+    return _values(result, result.tables["agreement"].filter(pair & (pc.field("step") == 0)), "value")
 
 
 def adversary(result: Result, kind: str) -> np.ndarray:

@@ -7,12 +7,24 @@ import numpy as np
 import pyarrow as pa
 
 from attnaudit.drawing import by_instance
-from attnaudit.drawing.figure import Chart, colours, finished, legend, series_of, tidy, values, worded
+from attnaudit.drawing.figure import (
+    Chart,
+    colours,
+    finished,
+    layered,
+    legend,
+    series_of,
+    tidy,
+    values,
+    worded,
+)
 from attnaudit.drawing.shapes import density
 from attnaudit.result import Result
 
 GRID = np.linspace(-1, 1, 201)
-SCHEMA = pa.schema([("pair", pa.string()), ("tau", pa.float64()), ("density", pa.float64()), ("n", pa.int64())])
+SCHEMA = pa.schema(
+    [("pair", pa.string()), ("tau", pa.float64()), ("density", pa.float64()), ("n", pa.int64())]
+)
 
 _DASHES: tuple[list[int], ...] = ([6, 3], [1, 0], [2, 2])
 """The paper's: attention with the gradient dashed, with leave-one-out solid, the ceiling dotted."""
@@ -56,6 +68,10 @@ def draw_tau_pairs(table: pa.Table) -> Chart:
             strokeDash=alt.StrokeDash("pair:N", scale=dash, legend=key),
         )
     )
-    zero = alt.Chart(alt.InlineData(values=[{"tau": 0}])).mark_rule(color="#8c959f", strokeWidth=1).encode(x="tau:Q")
-    chart = alt.layer(zero, curves, data=values(table))
+    zero = (
+        alt.Chart(alt.InlineData(values=[{"tau": 0}]))
+        .mark_rule(color="#8c959f", strokeWidth=1)
+        .encode(x="tau:Q")
+    )
+    chart = layered(zero, curves, data=values(table))
     return finished(chart, height=280, description="Density of Kendall's tau for three pairs of measures")

@@ -22,7 +22,10 @@ _FONT = "Helvetica, Arial, 'Liberation Sans', sans-serif"
 
 
 def export_figures(
-    result: Result, folder: str | Path, formats: Sequence[str] = ("svg", "pdf"), names: Iterable[str] | None = None
+    result: Result,
+    folder: str | Path,
+    formats: Sequence[str] = ("svg", "pdf"),
+    names: Iterable[str] | None = None,
 ) -> list[Path]:
     """Write each figure that has something to show into a folder, as `NAME.FORMAT`.
 
@@ -77,7 +80,12 @@ def for_paper(chart: Chart) -> dict[str, Any]:
     config = spec["config"]
     config["font"] = _FONT
     config["axis"] |= {"labelFontSize": 7.5, "titleFontSize": 8, "titlePadding": 4, "labelLimit": 72}
-    config["axis"] |= {"labelColor": "black", "titleColor": "black", "domainColor": "black", "tickColor": "black"}
+    config["axis"] |= {
+        "labelColor": "black",
+        "titleColor": "black",
+        "domainColor": "black",
+        "tickColor": "black",
+    }
     config["legend"] |= {"labelFontSize": 7.5, "labelColor": "black", "symbolSize": 60}
     config["text"] = {"fontSize": 7.5}
     return spec

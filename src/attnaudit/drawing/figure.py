@@ -46,7 +46,9 @@ class Figure:
     draw: Callable[[pa.Table], Chart]
 
 
-def tidy(columns: Mapping[str, Sequence[Any] | np.ndarray], schema: pa.Schema, series: Sequence[str] = ()) -> pa.Table:
+def tidy(
+    columns: Mapping[str, Sequence[Any] | np.ndarray], schema: pa.Schema, series: Sequence[str] = ()
+) -> pa.Table:
     """A figure's table: numbers rounded; `series` (classes, measures …) kept in their order with the table."""
     arrays = []
     for field in schema:
@@ -88,7 +90,20 @@ def shapes(domain: Sequence[str]) -> alt.Scale:
 
 def legend(*, columns: int = 2, **more: Any) -> alt.Legend:
     """A legend above the chart, which takes no width from it."""
-    return alt.Legend(title=None, orient="top", columns=columns, labelLimit=260, symbolStrokeWidth=2, symbolOpacity=1, **more)
+    return alt.Legend(
+        title=None,
+        orient="top",
+        columns=columns,
+        labelLimit=260,
+        symbolStrokeWidth=2,
+        symbolOpacity=1,
+        **more,
+    )
+
+
+def layered(*layers: alt.Chart | alt.LayerChart, data: alt.InlineData) -> Chart:
+    """Layers over the same rows, the first at the bottom."""
+    return alt.LayerChart(data=data, layer=list(layers))
 
 
 def finished(chart: Chart, *, height: int, description: str) -> Chart:

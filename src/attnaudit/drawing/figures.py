@@ -5,7 +5,9 @@ from __future__ import annotations
 from attnaudit.drawing import curves, histograms, pairs, quality, violins
 from attnaudit.drawing.figure import Figure
 
-_NO_AGREEMENT = "There is nothing to draw: no text has a defined agreement of these measures, or they were not measured."
+_NO_AGREEMENT = (
+    "There is nothing to draw: these measures were not both run, or their agreement is defined on no text."
+)
 _NO_ADVERSARY = "There is nothing to draw: no adversarial attention was looked for, or none is defined."
 
 FIGURES: dict[str, Figure] = {

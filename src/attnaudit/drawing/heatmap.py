@@ -50,12 +50,12 @@ def heatmap(tokens: Sequence[str] | None, weights: Sequence[float] | np.ndarray,
         raise ValueError("`weights` must be finite and not negative")
     head = f"<figcaption>{escape(caption)}</figcaption>" if caption else ""
     if not len(values):
-        return f'<figure class="heatmap">{head}<p class="heatmap-note">There are no tokens to show.</p></figure>'
+        return (
+            f'<figure class="heatmap">{head}<p class="heatmap-note">There are no tokens to show.</p></figure>'
+        )
     first, last = window(values)
     largest = float(values.max())
-    shown = " ".join(
-        _token(names[place], float(values[place]), largest) for place in range(first, last)
-    )
+    shown = " ".join(_token(names[place], float(values[place]), largest) for place in range(first, last))
     lead = '<span aria-hidden="true">… </span>' if first else ""
     tail = '<span aria-hidden="true"> …</span>' if last < len(values) else ""
     notes = [_most(names, values, withheld=tokens is None)]

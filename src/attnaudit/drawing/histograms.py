@@ -7,7 +7,17 @@ import numpy as np
 import pyarrow as pa
 
 from attnaudit.drawing import by_instance
-from attnaudit.drawing.figure import Chart, colours, dashes, finished, legend, series_of, tidy, values
+from attnaudit.drawing.figure import (
+    Chart,
+    colours,
+    dashes,
+    finished,
+    layered,
+    legend,
+    series_of,
+    tidy,
+    values,
+)
 from attnaudit.drawing.shapes import histogram
 from attnaudit.result import Result
 
@@ -48,7 +58,9 @@ def adversary(result: Result) -> pa.Table:
 
 def draw_tau(table: pa.Table) -> Chart:
     """Bars from −1 to 1."""
-    return _drawn(table, "Kendall’s τ", list(np.linspace(-1, 1, 9)), "Histogram of Kendall's tau by predicted class")
+    return _drawn(
+        table, "Kendall’s τ", list(np.linspace(-1, 1, 9)), "Histogram of Kendall's tau by predicted class"
+    )
 
 
 def draw_adversary(table: pa.Table) -> Chart:
@@ -76,7 +88,9 @@ def _binned(result: Result, sample: np.ndarray | None, edges: np.ndarray) -> pa.
 
 def _drawn(table: pa.Table, title: str, ticks: list[float], description: str) -> Chart:
     series = series_of(table, "group")
-    axis = alt.Axis(values=[round(float(tick), 2) for tick in ticks], grid=False, format=".2~f", labelFlush=False)
+    axis = alt.Axis(
+        values=[round(float(tick), 2) for tick in ticks], grid=False, format=".2~f", labelFlush=False
+    )
     scale = alt.Scale(domain=[ticks[0], ticks[-1]], nice=False)
     x = alt.X("low:Q", title=title, axis=axis, scale=scale)
     y = alt.Y("share:Q", title="share of the texts of a class", axis=alt.Axis(format=".2~f", tickCount=4))
@@ -107,4 +121,4 @@ def _drawn(table: pa.Table, title: str, ticks: list[float], description: str) ->
         )
         .transform_filter("datum.count > 0")
     )
-    return finished(alt.layer(bars, edges, data=values(table)), height=260, description=description)
+    return finished(layered(bars, edges, data=values(table)), height=260, description=description)

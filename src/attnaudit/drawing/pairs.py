@@ -7,14 +7,29 @@ import numpy as np
 import pyarrow as pa
 
 from attnaudit.drawing import by_instance
-from attnaudit.drawing.figure import Chart, colours, finished, legend, series_of, shapes, tidy, values
+from attnaudit.drawing.figure import (
+    Chart,
+    colours,
+    finished,
+    layered,
+    legend,
+    series_of,
+    shapes,
+    tidy,
+    values,
+)
 from attnaudit.result import Result
 
 MOST = 1000
 """Of more texts, so many are drawn, evenly spread over their order."""
 
 SCHEMA = pa.schema(
-    [("instance_id", pa.string()), ("group", pa.string()), ("search_jsd", pa.float64()), ("exact_jsd", pa.float64())]
+    [
+        ("instance_id", pa.string()),
+        ("group", pa.string()),
+        ("search_jsd", pa.float64()),
+        ("exact_jsd", pa.float64()),
+    ]
 )
 
 
@@ -60,6 +75,12 @@ def draw_exact_against_search(table: pa.Table) -> Chart:
         )
     )
     ends = alt.InlineData(values=[{"x": 0, "y": 0, "x2": 0.7, "y2": 0.7}])
-    line = alt.Chart(ends).mark_rule(color="#8c959f", strokeDash=[4, 4]).encode(x="x:Q", y="y:Q", x2="x2:Q", y2="y2:Q")
-    chart = alt.layer(line, points, data=values(table))
-    return finished(chart, height=340, description="Epsilon-max JSD found by search against the exact optimum")
+    line = (
+        alt.Chart(ends)
+        .mark_rule(color="#8c959f", strokeDash=[4, 4])
+        .encode(x="x:Q", y="y:Q", x2="x2:Q", y2="y2:Q")
+    )
+    chart = layered(line, points, data=values(table))
+    return finished(
+        chart, height=340, description="Epsilon-max JSD found by search against the exact optimum"
+    )

@@ -10,6 +10,7 @@ from attnaudit.drawing.figure import (
     colours,
     dashes,
     finished,
+    layered,
     legend,
     series_of,
     shapes,
@@ -19,7 +20,9 @@ from attnaudit.drawing.figure import (
 )
 from attnaudit.result import Result
 
-TRAINING = pa.schema([("curve", pa.string()), ("epoch", pa.int64()), ("value", pa.float64()), ("selected", pa.bool_())])
+TRAINING = pa.schema(
+    [("curve", pa.string()), ("epoch", pa.int64()), ("value", pa.float64()), ("selected", pa.bool_())]
+)
 PLAUSIBILITY = pa.schema(
     [
         ("measure", pa.string()),
@@ -88,13 +91,15 @@ def draw_training(table: pa.Table) -> Chart:
             tooltip=[alt.Tooltip("curve:N"), alt.Tooltip("epoch:Q"), alt.Tooltip("value:Q", format=".3f")],
         )
     )
-    chosen = [{"epoch": e, "word": "kept"} for e in sorted({r["epoch"] for r in table.to_pylist() if r["selected"]})]
+    chosen = [
+        {"epoch": e, "word": "kept"} for e in sorted({r["epoch"] for r in table.to_pylist() if r["selected"]})
+    ]
     mark = alt.Chart(alt.InlineData(values=chosen))
     rule = mark.mark_rule(color="#8c959f", strokeDash=[4, 4]).encode(x=x)
     word = mark.mark_text(align="left", dx=4, dy=8, baseline="top", color="#3d444d", fontSize=12).encode(
         x=x, y=alt.value(0), text="word:N"
     )
-    chart = alt.layer(rule, word, curves, dots, data=values(table))
+    chart = layered(rule, word, curves, dots, data=values(table))
     return finished(chart, height=240, description="Loss and score by epoch")
 
 
@@ -107,7 +112,9 @@ def plausibility(result: Result) -> pa.Table:
     ]
     chance = next((row["value"] for row in rows if row["subject"] == "chance"), None)
     kept = [
-        row for row in rows if row["subject"] != "chance" and row["statistic"] in _METRICS and row["value"] is not None
+        row
+        for row in rows
+        if row["subject"] != "chance" and row["statistic"] in _METRICS and row["value"] is not None
     ]
     columns = {
         "measure": [row["subject"] for row in kept],
@@ -124,11 +131,14 @@ def plausibility(result: Result) -> pa.Table:
 def draw_plausibility(table: pa.Table) -> Chart:
     """A dot and its interval for each measure and metric, and the line of chance."""
     rows = [
-        {**row, "measure": worded(row["measure"]), "metric": worded(row["metric"])} for row in table.to_pylist()
+        {**row, "measure": worded(row["measure"]), "metric": worded(row["metric"])}
+        for row in table.to_pylist()
     ]
     measures = list(dict.fromkeys(row["measure"] for row in rows))
     metrics = [worded(metric) for metric in _METRICS]
-    y = alt.Y("measure:N", sort=measures, title=None, axis=alt.Axis(labelLimit=140, ticks=False, domain=False))
+    y = alt.Y(
+        "measure:N", sort=measures, title=None, axis=alt.Axis(labelLimit=140, ticks=False, domain=False)
+    )
     offset = alt.YOffset("metric:N", sort=metrics, scale=alt.Scale(domain=metrics, paddingOuter=0.4))
     x = alt.X(
         "value:Q",
@@ -137,7 +147,11 @@ def draw_plausibility(table: pa.Table) -> Chart:
         scale=alt.Scale(domain=[0, 1], nice=False),
     )
     colour = alt.Color("metric:N", scale=colours(metrics), legend=legend())
-    span = alt.Chart().mark_rule(strokeWidth=2).encode(x=alt.X("low:Q"), x2="high:Q", y=y, yOffset=offset, color=colour)
+    span = (
+        alt.Chart()
+        .mark_rule(strokeWidth=2)
+        .encode(x=alt.X("low:Q"), x2="high:Q", y=y, yOffset=offset, color=colour)
+    )
     dots = (
         alt.Chart()
         .mark_point(filled=True, size=80, opacity=1)
@@ -162,6 +176,6 @@ def draw_plausibility(table: pa.Table) -> Chart:
     word = mark.mark_text(align="left", dx=4, baseline="top", color="#3d444d", fontSize=12).encode(
         x="chance:Q", y=alt.value(2), text="word:N"
     )
-    chart = alt.layer(rule, word, span, dots, data=alt.InlineData(values=rows))
+    chart = layered(rule, word, span, dots, data=alt.InlineData(values=rows))
     height = 60 + 56 * max(1, len(measures))
     return finished(chart, height=height, description="How well each measure finds the known evidence")

@@ -35,7 +35,9 @@ def density(sample: np.ndarray, grid: np.ndarray) -> np.ndarray:
 
 def violin(sample: np.ndarray, *, points: int = 64) -> tuple[np.ndarray, np.ndarray]:
     """Grid from the least to the greatest value, and the density there: a violin that ends where its values do."""
-    grid = np.linspace(sample.min(), sample.max(), points) if np.ptp(sample) > 0 else np.array([sample[0]] * 2)
+    grid = (
+        np.linspace(sample.min(), sample.max(), points) if np.ptp(sample) > 0 else np.array([sample[0]] * 2)
+    )
     if grid[0] == grid[-1]:
         return grid, np.ones(len(grid))
     return grid, density(sample, grid)

@@ -7,13 +7,14 @@ where its values end and is as high as its place allows; few values stand as poi
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 import altair as alt
 import numpy as np
 import pyarrow as pa
 
 from attnaudit.drawing import by_instance
-from attnaudit.drawing.figure import Chart, colours, finished, series_of, tidy
+from attnaudit.drawing.figure import Chart, colours, finished, layered, series_of, tidy
 from attnaudit.drawing.shapes import violin
 from attnaudit.result import Result
 from attnaudit.summary import ATTENTION_BINS, bin_name, in_bin
@@ -34,7 +35,7 @@ SCHEMA = pa.schema(
     ]
 )
 
-_BINS = [bin_name(low, high) for low, high in zip(ATTENTION_BINS, ATTENTION_BINS[1:], strict=False)]
+_BINS = [bin_name(low, high) for low, high in pairwise(ATTENTION_BINS)]
 
 
 def permutation(result: Result) -> pa.Table:
@@ -44,13 +45,15 @@ def permutation(result: Result) -> pa.Table:
 
 def adversary(result: Result) -> pa.Table:
     """ε-max JSD: a row a point of a shape, quartile, or instance."""
-    kind = by_instance.adversary_kind(result)
-    return _shapes(result, by_instance.adversary(result, kind) if kind else None)
+    kind = by_instance.adversary_kind(result) or "adversarial_exact"
+    return _shapes(result, by_instance.adversary(result, kind))
 
 
 def draw_permutation(table: pa.Table) -> Chart:
     """Violins from 0 to 1."""
-    return _drawn(table, "median output TVD under permuted attention", np.linspace(0, 1, 5), "median output change")
+    return _drawn(
+        table, "median output TVD under permuted attention", np.linspace(0, 1, 5), "median output change"
+    )
 
 
 def draw_adversary(table: pa.Table) -> Chart:
@@ -58,11 +61,11 @@ def draw_adversary(table: pa.Table) -> Chart:
     return _drawn(table, "ε-max JSD (nats)", np.linspace(0, 0.7, 8), "epsilon-max JSD")
 
 
-def _shapes(result: Result, sample: np.ndarray | None) -> pa.Table:
+def _shapes(result: Result, sample: np.ndarray) -> pa.Table:
     columns: dict[str, list] = {name: [] for name in SCHEMA.names}
     groups = by_instance.groups(result)
     largest = by_instance.max_attention(result)
-    for low, high in zip(ATTENTION_BINS, ATTENTION_BINS[1:], strict=False) if sample is not None else ():
+    for low, high in pairwise(ATTENTION_BINS):
         for group in groups:
             inside = sample[group.members & in_bin(largest, low, high) & np.isfinite(sample)]
             for mark, value, density in _rows(inside):
@@ -152,14 +155,16 @@ def _drawn(table: pa.Table, title: str, ticks: np.ndarray, what: str) -> Chart:
         .transform_filter("datum.mark === 'point'")
     )
     named = (
-        alt.Chart()
+        alt.Chart()  # draws nothing: it carries the labels on the right
         .mark_point(opacity=0)
         .encode(x=x, y=alt.Y("middle:Q", scale=scale, axis=right))
-        .transform_filter("datum.mark === 'median'")
+        .transform_filter("datum.mark === 'median' || datum.mark === 'point'")
     )
-    lines = alt.layer(shape, quartiles, medians, points)
-    chart = alt.layer(lines, named, data=alt.InlineData(values=rows)).resolve_scale(y="independent")
-    return finished(chart, height=60 + max(160, 30 * lanes), description=f"Violins of {what} by largest attention weight")
+    lines = alt.LayerChart(layer=[shape, quartiles, medians, points])
+    chart = layered(lines, named, data=alt.InlineData(values=rows)).resolve_scale(y="independent")
+    return finished(
+        chart, height=60 + max(160, 30 * lanes), description=f"Violins of {what} by largest attention weight"
+    )
 
 
 def _placed(table: pa.Table, series: list[str]) -> tuple[list[dict], dict[float, str]]:
@@ -172,23 +177,22 @@ def _placed(table: pa.Table, series: list[str]) -> tuple[list[dict], dict[float,
             lane = row["max_attention"], row["group"]
             widest[lane] = max(widest.get(lane, 0.0), row["density"])
     labels: dict[float, str] = {}
+    lanes = list(dict.fromkeys((row["max_attention"], row["group"]) for row in rows))
     placed = []
     for row in rows:
         # The first class stands on top of its bin, bins rise from below.
         offset = 0.5 - (series.index(row["group"]) + 0.5) / len(series)
         middle = round(1 + _BINS.index(row["max_attention"]) + offset * 0.94, 4)
         lane = row["max_attention"], row["group"]
-        height = half * row["density"] / widest[lane] if row["density"] is not None and widest[lane] else half
-        labels[middle] = f"{row['group'].removeprefix('predicted ')} (n {row['n']})"
-        placed.append(
-            {
-                **row,
-                "middle": middle,
-                "bottom": round(middle - height, 4),
-                "top": round(middle + height, 4),
-                "lane": f"{lane[0]} {lane[1]}",
-            }
-        )
+        density = row.pop("density")
+        height = half * density / widest[lane] if density is not None and widest[lane] else half
+        labels[middle] = f"{row['group'].removeprefix('predicted ')} (n {row['n']:,})"
+        row |= {
+            "bottom": round(middle - height, 4),
+            "top": round(middle + height, 4),
+            "lane": lanes.index(lane),
+        }
+        placed.append(row if row["mark"] == "density" else {**row, "middle": middle})
     return placed, labels
 
 

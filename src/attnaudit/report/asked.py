@@ -13,7 +13,11 @@ from attnaudit.report.numbers import counted
 
 Facts = list[tuple[str, str]]
 
-_ENCODERS = {"bilstm": "bidirectional LSTM", "cnn": "convolutional network", "average": "average of word vectors"}
+_ENCODERS = {
+    "bilstm": "bidirectional LSTM",
+    "cnn": "convolutional network",
+    "average": "average of word vectors",
+}
 _PATHS = {"path", "dev_path", "test_path", "vectors", "run"}
 
 
@@ -29,7 +33,10 @@ def asked(manifest: Mapping[str, Any]) -> Facts:
         facts.append(("Training", _parameters(spec.get("train", {})) or "as by default"))
     facts += [
         ("Measures of importance", ", ".join(worded(entry["name"]) for entry in spec["measures"]) or "none"),
-        ("Other attentions tried", "; ".join(_counterfactual(entry) for entry in spec["counterfactuals"]) or "none"),
+        (
+            "Other attentions tried",
+            "; ".join(_counterfactual(entry) for entry in spec["counterfactuals"]) or "none",
+        ),
         ("Seed", f"{spec['seed']} (one training run, so nothing is said about other seeds)"),
     ]
     if not spec.get("keep_text", True):
@@ -45,16 +52,22 @@ def record(manifest: Mapping[str, Any]) -> Facts:
     facts: Facts = [
         ("Run", str(manifest["run_id"])),
         ("Made", str(manifest.get("created", "unknown"))),
-        ("attnaudit", f"{manifest.get('attnaudit', 'unknown')} (numbers version {manifest.get('numbers_version', '?')})"),
+        ("attnaudit", str(manifest.get("attnaudit", "unknown"))),
+        ("Numbers version", str(manifest.get("numbers_version", "unknown"))),
         ("Python", str(environment.get("python", "unknown"))),
         ("Packages", packages or "unknown"),
         ("Platform", str(environment.get("platform", "unknown"))),
-        ("Device", f"{environment.get('device', 'unknown')}, {environment.get('precision', 'unknown precision')}"),
+        (
+            "Device",
+            f"{environment.get('device', 'unknown')}, {environment.get('precision', 'unknown precision')}",
+        ),
         ("Threads", str(environment.get("threads", "unknown"))),
         ("Source revision", str(environment.get("git") or "not known")),
         ("Digest of the data", str(manifest["data"].get("digest", "unknown"))),
     ]
-    facts += [(f"Digest of {name}", entry["sha256"]) for name, entry in sorted(manifest.get("files", {}).items())]
+    facts += [
+        (f"Digest of {name}", entry["sha256"]) for name, entry in sorted(manifest.get("files", {}).items())
+    ]
     if seconds:
         facts.append(("Seconds", ", ".join(f"{stage} {spent:.1f}" for stage, spent in seconds.items())))
         facts.append(("Seconds in all", f"{sum(seconds.values()):.1f}"))
@@ -68,9 +81,8 @@ def spec_text(manifest: Mapping[str, Any]) -> str:
 
 def has_paths(manifest: Mapping[str, Any]) -> bool:
     """Whether the spec names files or folders."""
-    return any(
-        isinstance(section, Mapping) and any(section.get(key) for key in _PATHS) for section in manifest["spec"].values()
-    )
+    sections = [section for section in manifest["spec"].values() if isinstance(section, Mapping)]
+    return any(section.get(key) for section in sections for key in _PATHS)
 
 
 def _without_paths(value: Any, key: str = "") -> Any:

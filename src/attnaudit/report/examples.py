@@ -56,7 +56,9 @@ def examples(result: Result) -> Examples:
     nearest = sorted(rest, key=lambda row: (row["attention_jsd"], row["instance_id"]))[:SHOWN]
     wanted = {row["instance_id"] for row in furthest + nearest}
     instances = _picked(result.tables["instances"], wanted)
-    observed = _weights(result.tables["importance"].filter(pc.field("measure") == "attention"), "scores", wanted)
+    observed = _weights(
+        result.tables["importance"].filter(pc.field("measure") == "attention"), "scores", wanted
+    )
     other = _weights(rows, "weights", wanted)
 
     def made(row: Mapping[str, Any]) -> Example:
@@ -78,7 +80,10 @@ def _example(
         tokens = [token for token, audited in zip(tokens, instance["audited"], strict=True) if audited]
     target = instance["target"]
     facts = [
-        ("predicted", f"{classes[instance['prediction']]} ({decimal(instance['output'][instance['prediction']])})"),
+        (
+            "predicted",
+            f"{classes[instance['prediction']]} ({decimal(instance['output'][instance['prediction']])})",
+        ),
         ("gold", "unknown" if target is None else classes[target]),
         ("JSD", decimal(row["attention_jsd"])),
         ("output TVD", decimal(row["output_tvd"], 4)),
@@ -91,7 +96,9 @@ def _example(
         row["instance_id"],
         tuple(facts),
         None if observed is None else Markup(heatmap(tokens, observed, caption="The model’s attention")),
-        None if other is None else Markup(heatmap(tokens, other, caption="Another attention, same prediction")),
+        None
+        if other is None
+        else Markup(heatmap(tokens, other, caption="Another attention, same prediction")),
     )
 
 

@@ -36,7 +36,7 @@ class FigureBox:
     caption: str
     nothing: str
     still: Markup | None = None
-    spec: Markup = Markup("")
+    spec: Markup | None = None
     link: str = ""
     digest: str = ""
     head: tuple[str, ...] = ()

@@ -81,7 +81,9 @@ def _content(result: Result) -> dict[str, Any]:
         "questions": _questions(result.card),
         "asked": asked(manifest),
         "quality": {
-            "sentence": sentences.quality(_quality(found), manifest["data"]["audited_split"], _majority(result)),
+            "sentence": sentences.quality(
+                _quality(found), manifest["data"]["audited_split"], _majority(result)
+            ),
             "sheet": sheets.scores(found),
             "figures": [boxes["training"]],
         },
@@ -138,7 +140,9 @@ def _sections(
                 of("permutation", "permuted", "share_flipped"),
                 reasons=_reasons(result.tables["counterfactual"], kind="permuted", draw=0),
             ),
-            "more": sentences.uniform(of("uniform", "uniform", "median_tvd"), of("uniform", "uniform", "share_flipped")),
+            "more": sentences.uniform(
+                of("uniform", "uniform", "median_tvd"), of("uniform", "uniform", "share_flipped")
+            ),
             "sheet": sheets.permutation(found, groups),
             "figures": [boxes["permutation_violins"]],
         },
@@ -178,7 +182,10 @@ def _sections(
 def _questions(answers: list[Answer]) -> list[dict[str, Any]]:
     """The card: each question with its answer for all texts, and the classes' answers below."""
     return [
-        {"whole": answer, "classes": [a for a in answers if a.question == answer.question and a.group != OVERALL]}
+        {
+            "whole": answer,
+            "classes": [a for a in answers if a.question == answer.question and a.group != OVERALL],
+        }
         for answer in answers
         if answer.group == OVERALL
     ]

@@ -13,7 +13,14 @@ from attnaudit.drawing.figure import worded
 from attnaudit.report.numbers import Number, counted, decimal, group_name, interval, percent, percent_interval
 from attnaudit.summary import OVERALL
 
-STRENGTHS = ((-0.1, "inversely"), (0.1, "hardly"), (0.3, "weakly"), (0.5, "moderately"), (0.7, "well"), (None, "closely"))
+STRENGTHS = (
+    (-0.1, "inversely"),
+    (0.1, "hardly"),
+    (0.3, "weakly"),
+    (0.5, "moderately"),
+    (0.7, "well"),
+    (None, "closely"),
+)
 """How two rankings agree, by τ: `inversely` below −0.1, … `closely` from 0.7. Our words; the paper gives none."""
 
 CHANGES = ((Policy().permutation_tvd, "little"), (0.3, "moderately"), (None, "strongly"))
@@ -34,6 +41,9 @@ STATUS_WORDS = {
     "unsupported": "not supported by the model",
 }
 """Why a value is missing, as a reader meets it."""
+
+_SLACK = 1e-3
+"""Nats by which a search in single precision may pass the optimum without anything being wrong."""
 
 _SHORT = {
     "agreement": "agreement with other measures",
@@ -80,7 +90,10 @@ def class_difference(by_group: Mapping[str, Number], what: str) -> str:
     known = {
         group: number
         for group, number in by_group.items()
-        if group != OVERALL and number.value is not None and number.low is not None and number.high is not None
+        if group != OVERALL
+        and number.value is not None
+        and number.low is not None
+        and number.high is not None
     }
     if len(known) < 2:
         return ""
@@ -109,9 +122,11 @@ def answer(answers: Sequence[Answer], n: int, corpus: str) -> str:
     against, favour = by_verdict["not supported"], by_verdict["supported"]
     open_ones, asked = by_verdict["undetermined"], len(whole) - len(by_verdict["not run"])
     if not asked:
-        lead = "None of the questions that could decide whether this attention may be shown as an explanation was asked."
+        lead = "Nothing was asked that could decide whether this attention may be shown as an explanation."
     elif against:
-        lead = "These numbers speak against showing this model’s attention as an explanation of its predictions."
+        lead = (
+            "These numbers speak against showing this model’s attention as an explanation of its predictions."
+        )
     elif open_ones or not favour:
         lead = "These numbers do not settle whether this model’s attention may be shown as an explanation."
     elif by_verdict["not run"]:
@@ -124,7 +139,9 @@ def answer(answers: Sequence[Answer], n: int, corpus: str) -> str:
         if questions and verdict != "not run"
     ]
     if by_verdict["not run"]:
-        parts.append(f"{_listed(by_verdict['not run'])} {'was' if len(by_verdict['not run']) == 1 else 'were'} not run")
+        parts.append(
+            f"{_listed(by_verdict['not run'])} {'was' if len(by_verdict['not run']) == 1 else 'were'} not run"
+        )
     text = f"{lead} Of {len(whole)} questions about {counted(n)} of {corpus}, {'; '.join(parts)}."
     return text + _other_classes(answers)
 
@@ -137,9 +154,9 @@ def quality(numbers: Mapping[str, Number], split: str, majority: float | None) -
     accuracy = known.get("accuracy")
     said = [f"{worded(m)} {decimal(known[m].value)}" for m in ("roc_auc", "average_precision") if m in known]
     if accuracy is None or accuracy.value is None:
-        return f"On the texts of {split} the model reaches {' and '.join(said) or 'the scores below'}."
+        return f"On the {split} split the model reaches {' and '.join(said) or 'the scores below'}."
     beside = "; " + " and ".join(said) if said else ""
-    text = f"The model is right on {percent(accuracy.value)} of {counted(accuracy.n)} of {split}{beside}."
+    text = f"The model is right on {percent(accuracy.value)} of {counted(accuracy.n)} of the {split} split{beside}."
     if majority is None:
         return text
     if accuracy.value <= majority:
@@ -177,7 +194,9 @@ def agreement(
     return text
 
 
-def permutation(tvd: Mapping[str, Number], flipped: Mapping[str, Number], *, reasons: Mapping[str, int] | None = None) -> str:
+def permutation(
+    tvd: Mapping[str, Number], flipped: Mapping[str, Number], *, reasons: Mapping[str, int] | None = None
+) -> str:
     """What giving the weights to the words at random does to the prediction, by group."""
     whole, flips = tvd.get(OVERALL), flipped.get(OVERALL)
     if whole is None:
@@ -226,7 +245,9 @@ def adversary(
     if whole.value is None:
         return f"There is nothing to show: the distance is undefined on every text{_reasons(reasons)}."
     within = "" if epsilon is None else f" to within {epsilon:g}"
-    quantity = "no text" if whole.value == 0 else "every text" if whole.value == 1 else word(whole.value, QUANTITIES)
+    quantity = (
+        "no text" if whole.value == 0 else "every text" if whole.value == 1 else word(whole.value, QUANTITIES)
+    )
     text = (
         f"On {quantity} ({percent(whole.value)}, 95% interval {percent_interval(whole)}) "
         f"{'there is' if exact else 'the search finds'} an attention at least {far:g} nats away from the model’s own "
@@ -244,10 +265,10 @@ def search_gap(gap: Number | None, least: Number | None) -> str:
     """How far the paper's search stays below the exact optimum; nothing unless both were run."""
     if gap is None or gap.value is None:
         return ""
-    if least is not None and least.value is not None and least.value < -1e-6:
+    if least is not None and least.value is not None and least.value < -_SLACK:
         return (
-            f"On some texts the search went beyond the exact optimum (by up to {decimal(-least.value, 4)} nats), which "
-            "cannot be: one of the two is wrong."
+            f"On some texts the search went beyond the exact optimum (by up to {decimal(-least.value, 4)} nats), "
+            "which cannot be: one of the two is wrong."
         )
     if gap.value < 0.005:
         return f"The paper’s search finds the optimum to within {decimal(0.005)} nats on average; {counted(gap.n)}."
@@ -265,14 +286,15 @@ def evidence(found: Mapping[str, Number], chance: Number | None, by_group: Mappi
         return "There is nothing to show: no text has both evidence and other words."
     if attention is None or attention.value is None:
         best = max(defined, key=lambda measure: defined[measure].value or 0.0)
-        return f"Attention was not measured; {worded(best)} finds most of the evidence ({_with_interval(defined[best], 2)})."
+        share = percent(defined[best].value)
+        return f"Attention was not measured; {worded(best)} finds most of the evidence ({share})."
     text = f"Attention finds the known evidence {_against(attention, chance)}: "
-    text += f"{_with_interval(attention, 2)} of its highest-ranked words are evidence"
+    text += f"{percent(attention.value)} ({percent_interval(attention)}) of the words it ranks highest are evidence"
     if chance is not None and chance.value is not None:
-        text += f", where a random order reaches {decimal(chance.value, 2)}"
-    others = [f"{worded(m)} {decimal(n.value, 2)}" for m, n in defined.items() if m != "attention"]
+        text += f", where a random order reaches {percent(chance.value)}"
+    others = [f"{worded(m)} {percent(n.value)}" for m, n in defined.items() if m != "attention"]
     if others:
-        text += f" ({', '.join(others)})"
+        text += f" and other measures: {', '.join(others)}"
     text += f"; {counted(attention.n)}{missing(attention.undefined)}."
     return text + class_difference(by_group, "precision at k of attention")
 
@@ -305,7 +327,9 @@ def _against(number: Number, chance: Number | None) -> str:
 def _reasons(reasons: Mapping[str, int] | None) -> str:
     if not reasons:
         return ""
-    return " (" + ", ".join(f"{STATUS_WORDS.get(s, s)}: {count:,}" for s, count in sorted(reasons.items())) + ")"
+    return (
+        " (" + ", ".join(f"{STATUS_WORDS.get(s, s)}: {count:,}" for s, count in sorted(reasons.items())) + ")"
+    )
 
 
 def _listed(questions: Sequence[str]) -> str:
@@ -319,6 +343,7 @@ def _other_classes(answers: Sequence[Answer]) -> str:
     other = [a for a in answers if a.group != OVERALL and a.verdict != whole.get(a.question, a.verdict)]
     if not other:
         return ""
-    said = [f"{_SHORT.get(a.question, a.question)} is {a.verdict} for texts {group_name(a.group)}" for a in other]
+    said = [
+        f"{_SHORT.get(a.question, a.question)} is {a.verdict} for texts {group_name(a.group)}" for a in other
+    ]
     return f" Not alike for every class: {'; '.join(said)}."
-

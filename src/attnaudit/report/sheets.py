@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from attnaudit.drawing.figure import worded
 from attnaudit.report.numbers import (
@@ -27,6 +28,13 @@ class Sheet:
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     n_headers: int = 1
+
+    @property
+    def blocks(self) -> list[tuple[tuple[str, ...], ...]]:
+        """Rows that share their first cell and stand together; each row alone where there is one header."""
+        if self.n_headers < 2:
+            return [(row,) for row in self.rows]
+        return [tuple(rows) for _, rows in groupby(self.rows, key=lambda row: row[0])]
 
 
 def scores(found: Numbers) -> Sheet:
@@ -61,7 +69,17 @@ def agreement(found: Numbers, groups: Sequence[str]) -> Sheet:
                     *_counts(mean),
                 )
             )
-    head = ("pair", "group", "mean τ", "95% interval", "std", "p ≤ .05", "of the ceiling", "texts", "undefined")
+    head = (
+        "pair",
+        "group",
+        "mean τ",
+        "95% interval",
+        "std",
+        "p ≤ .05",
+        "of the ceiling",
+        "texts",
+        "undefined",
+    )
     return Sheet("Kendall’s τ-b between measures, by predicted class", head, tuple(rows), 2)
 
 
@@ -79,7 +97,9 @@ def permutation(found: Numbers, groups: Sequence[str]) -> Sheet:
             number = found.get(("permutation", subject, group, "median_tvd"))
             if number is not None and number.n + number.undefined:
                 name = subject.replace("permuted, max attention", "permuted, largest weight")
-                rows += [(name, group_name(group), decimal(number.value), interval(number), NONE, *_counts(number))]
+                rows += [
+                    (name, group_name(group), decimal(number.value), interval(number), NONE, *_counts(number))
+                ]
     head = ("attention", "group", "median TVD", "95% interval", "class changed", "texts", "undefined")
     return Sheet("Output change under another attention, by predicted class", head, tuple(rows), 2)
 
@@ -106,7 +126,17 @@ def adversary(found: Numbers, groups: Sequence[str]) -> Sheet:
                 )
             )
     far_heads = tuple(f"JSD ≥ {far:g}" for far in FAR)
-    head = ("adversary", "group", "mean JSD", "95% interval", "median", *far_heads, "class changed", "texts", "undefined")
+    head = (
+        "adversary",
+        "group",
+        "mean JSD",
+        "95% interval",
+        "median",
+        *far_heads,
+        "class changed",
+        "texts",
+        "undefined",
+    )
     return Sheet("ε-max JSD (nats), by predicted class", head, tuple(rows), 2)
 
 
@@ -125,7 +155,9 @@ def evidence(found: Numbers, groups: Sequence[str]) -> Sheet:
     return Sheet("Known evidence found, by predicted class", head, tuple(rows), 3)
 
 
-def by_group(found: Numbers, groups: Iterable[str], experiment: str, subject: str, statistic: str) -> dict[str, Number]:
+def by_group(
+    found: Numbers, groups: Iterable[str], experiment: str, subject: str, statistic: str
+) -> dict[str, Number]:
     """One statistic in each group that has it."""
     keys = {group: (experiment, subject, group, statistic) for group in groups}
     return {group: found[key] for group, key in keys.items() if key in found}
@@ -157,5 +189,3 @@ def _counts(number: Number) -> tuple[str, str]:
 
 def _kind(subject: str) -> str:
     return {"adversarial_exact": "exact", "adversarial_search": "search"}.get(subject, worded(subject))
-
-

@@ -30,6 +30,8 @@ ALIASES: Mapping[str, str] = {
 }
 """What people call the three parts → what they are called here."""
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -129,7 +131,8 @@ def corpus_of(
 def class_name(label: object) -> str | None:
     """The name of the class that a label stands for: `1`, `1.0`, `"1"` and `" 1.0 "` are all `1`.
 
-    None for an empty label: null, NaN, or a string of nothing but white space.
+    None for an empty label: null, NaN, or a string of nothing but white space. Control characters become visible
+    (`\\x1b`): the name stands in terminals, figures and file formats that cannot hold them.
 
     Raises:
         TypeError: the value is no string, integer, finite float or truth value.
@@ -141,7 +144,7 @@ def class_name(label: object) -> str | None:
             stripped = label.strip()
             # pandas writes a column of integers with a gap in it as floats
             whole = re.fullmatch(r"([+-]?\d{1,15})\.0+", stripped)
-            return str(int(whole[1])) if whole else stripped or None
+            return str(int(whole[1])) if whole else _CONTROL.sub(_visible, stripped) or None
         case bool() | int():
             return str(label)
         case float() if math.isnan(label):
@@ -152,6 +155,10 @@ def class_name(label: object) -> str | None:
             raise TypeError(
                 f"a label must be a string, a whole number or a truth value, found {_type(label)}"
             )
+
+
+def _visible(control: re.Match[str]) -> str:
+    return repr(control.group())[1:-1]
 
 
 def natural_order(label: str) -> tuple[Any, ...]:

@@ -1,0 +1,179 @@
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from scipy.stats import kendalltau
+
+from attnaudit.drawing import FIGURES
+from attnaudit.drawing.export import svg
+from tests.unit.report.small_run import small_run
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return small_run(tmp_path_factory.mktemp("run"), n=60, evidence=True)
+
+
+def test_every_figure_has_data_and_can_be_drawn(run):
+    for name, figure in FIGURES.items():
+        table = figure.data(run)
+        assert isinstance(table, pa.Table), name
+        assert len(table), name
+        assert svg(figure.draw(table), 400).startswith("<svg"), name
+
+
+def test_figures_of_one_run_are_the_same_every_time(run):
+    for figure in FIGURES.values():
+        table = figure.data(run)
+        assert table.equals(figure.data(run))
+        assert svg(figure.draw(table), 400) == svg(figure.draw(table), 400)
+
+
+@pytest.mark.parametrize(
+    ("name", "n_bins"), [("tau_gradient", 30), ("tau_leave_one_out", 30), ("adversary_histogram", 40)]
+)
+def test_histograms_sum_to_one_in_each_class(run, name, n_bins):
+    table = FIGURES[name].data(run)
+    for group in run.groups[1:]:
+        rows = table.filter(pc.field("group") == group)
+        assert len(rows) == n_bins
+        assert pc.sum(rows["share"]).as_py() == pytest.approx(1, abs=1e-4)
+        assert pc.sum(rows["count"]).as_py() == rows["n"][0].as_py()
+
+
+def test_tau_histogram_counts_what_scipy_computes(run):
+    importance = run.tables["importance"].to_pylist()
+    scores = {(row["measure"], row["instance_id"]): row["scores"] for row in importance}
+    taus = {
+        row["instance_id"]: kendalltau(
+            scores["attention", row["instance_id"]], scores["gradient_detached", row["instance_id"]]
+        ).statistic
+        for row in run.tables["instances"].to_pylist()
+        if row["prediction"] == 1
+    }
+    expected, _ = np.histogram(list(taus.values()), np.linspace(-1, 1, 31))
+    rows = FIGURES["tau_gradient"].data(run).filter(pc.field("group") == "predicted positive")
+    assert rows["count"].to_pylist() == expected.tolist()
+
+
+def test_violin_quartiles_are_those_of_numpy(run):
+    counterfactual = run.tables["counterfactual"].filter(pc.field("kind") == "permuted").to_pylist()
+    medians: dict[str, list[float]] = {}
+    for row in counterfactual:
+        medians.setdefault(row["instance_id"], []).append(row["output_tvd"])
+    largest = {
+        row["instance_id"]: max(row["scores"])
+        for row in run.tables["importance"].to_pylist()
+        if row["measure"] == "attention"
+    }
+    sample = [
+        np.median(medians[row["instance_id"]])
+        for row in run.tables["instances"].to_pylist()
+        if row["prediction"] == 0 and 0.25 <= largest[row["instance_id"]] < 0.5
+    ]
+    assert len(sample) >= 5
+    rows = FIGURES["permutation_violins"].data(run)
+    rows = rows.filter(
+        (pc.field("group") == "predicted negative") & (pc.field("max_attention") == "0.25–0.50")
+    )
+    for mark, share in (("quartile 1", 0.25), ("median", 0.5), ("quartile 3", 0.75)):
+        found = rows.filter(pc.field("mark") == mark)["value"].to_pylist()
+        assert found == [pytest.approx(np.quantile(sample, share), abs=1e-6)]
+    assert set(rows["n"].to_pylist()) == {len(sample)}
+
+
+def test_bins_with_few_texts_are_points(tmp_path):
+    run = small_run(tmp_path, n=6)
+    table = FIGURES["permutation_violins"].data(run)
+    for row in table.to_pylist():
+        assert (row["mark"] == "point") == (row["n"] < 5)
+
+
+def test_pairs_stand_in_the_order_of_the_paper_and_integrate_to_one(run):
+    table = FIGURES["tau_pairs"].data(run)
+    pairs = list(dict.fromkeys(table["pair"].to_pylist()))
+    assert pairs == [
+        "attention ~ gradient (detached)",
+        "attention ~ leave-one-out",
+        "gradient (detached) ~ leave-one-out",
+    ]
+    for pair in pairs:
+        rows = table.filter(pc.field("pair") == pair)
+        assert np.trapezoid(rows["density"].to_numpy(), rows["tau"].to_numpy()) == pytest.approx(1, abs=1e-3)
+
+
+def test_the_order_in_which_measures_were_asked_does_not_matter(tmp_path):
+    run = small_run(tmp_path, measures=("leave_one_out", "gradient_full", "attention"))
+    assert len(FIGURES["tau_gradient"].data(run))
+    assert len(FIGURES["tau_leave_one_out"].data(run))
+
+
+def test_training_marks_the_epoch_that_was_kept(run):
+    table = FIGURES["training"].data(run).to_pylist()
+    assert {row["epoch"] for row in table if row["selected"]} == {2}
+    assert {row["curve"] for row in table} == {"loss on train (nats)", "loss on dev (nats)", "ROC-AUC on dev"}
+
+
+def test_plausibility_is_the_mean_over_texts(run):
+    rows = FIGURES["plausibility"].data(run).to_pylist()
+    row = next(row for row in rows if (row["measure"], row["metric"]) == ("attention", "precision_at_k"))
+    values = [
+        r["value"]
+        for r in run.tables["plausibility"].to_pylist()
+        if (r["measure"], r["metric"]) == ("attention", "precision_at_k")
+    ]
+    assert row["value"] == pytest.approx(np.mean(values), abs=1e-6)
+    assert row["low"] <= row["value"] <= row["high"]
+
+
+def test_scatter_holds_each_text_once(run):
+    rows = FIGURES["exact_against_search"].data(run).to_pylist()
+    assert len(rows) == len({row["instance_id"] for row in rows}) == 60
+    assert all(row["exact_jsd"] >= row["search_jsd"] for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("changes", "empty"),
+    [
+        ({"counterfactuals": ()}, {"permutation_violins", "adversary_histogram", "adversary_violins"}),
+        ({"counterfactuals": ("adversarial_search",)}, {"permutation_violins", "exact_against_search"}),
+        ({"measures": ("attention",)}, {"tau_gradient", "tau_leave_one_out", "tau_pairs"}),
+        ({"measures": ()}, {"tau_gradient", "permutation_violins", "adversary_violins"}),
+        ({"trained": False}, {"training"}),
+        ({"defined": False}, set(FIGURES) - {"training", "plausibility"}),
+        ({}, {"plausibility"}),
+    ],
+)
+def test_what_was_not_run_is_empty_and_says_why(tmp_path, changes, empty):
+    run = small_run(tmp_path, **changes)
+    for name in empty:
+        assert len(FIGURES[name].data(run)) == 0, name
+        assert FIGURES[name].nothing
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"n": 1},
+        {"predictions": [0] * 24},  # the other class is never predicted
+        {"classes": ("a", "b", "c")},
+        {"classes": ("a", "b", "c", "d", "e")},  # no groups from four classes on
+        {"classes": ('it\'s "quoted" \\', "</script>\u2028'+alert(1)+'")},
+    ],
+)
+def test_strange_runs_are_drawn(tmp_path, changes):
+    run = small_run(tmp_path, **changes)
+    for figure in FIGURES.values():
+        table = figure.data(run)
+        if len(table):
+            assert svg(figure.draw(table), 330).startswith("<svg")
+
+
+def test_a_class_keeps_its_colour_where_the_other_is_empty(tmp_path):
+    run = small_run(tmp_path, predictions=[1] * 24)
+    figure = FIGURES["adversary_histogram"]
+    spec = figure.draw(figure.data(run)).to_dict()
+    assert spec["layer"][0]["encoding"]["color"]["scale"]["domain"] == [
+        "predicted negative",
+        "predicted positive",
+    ]

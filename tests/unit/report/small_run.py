@@ -1,0 +1,205 @@
+"""A small run folder made by hand: every table the report reads, without a model and without torch.
+
+The numbers mean nothing. They are drawn with a fixed seed, and each argument takes one thing away or makes
+one thing strange, so that a test says what it is about.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from attnaudit import store, tables
+from attnaudit.result import Result
+
+MEASURES = ("attention", "gradient_detached", "leave_one_out")
+COUNTERFACTUALS = ("permuted", "uniform", "adversarial_exact", "adversarial_search")
+WORDS = ("the", "film", "is", "a", "quiet", "wonder", "of", "dull", "bright", "nothing")
+
+
+def small_run(
+    folder: Path,
+    *,
+    name: str = "small",
+    n: int = 24,
+    classes: Sequence[str] = ("negative", "positive"),
+    texts: Sequence[Sequence[str]] | None = None,
+    predictions: Sequence[int] | None = None,
+    measures: Sequence[str] = MEASURES,
+    counterfactuals: Sequence[str] = COUNTERFACTUALS,
+    evidence: bool = False,
+    keep_text: bool = True,
+    trained: bool = True,
+    defined: bool = True,
+    warnings: Sequence[str] = (),
+    corpus: str = "small",
+) -> Result:
+    """A finished run in `folder`, opened."""
+    rng = np.random.default_rng(0)
+    if texts is None:
+        texts = [list(rng.choice(WORDS, rng.integers(4, 9))) for _ in range(n)]
+    n = len(texts)
+    ids = [f"{corpus}/test/{i:04d}" for i in range(n)]
+    given = rng.integers(0, len(classes), n) if predictions is None else np.array(predictions)
+    outputs = []
+    for k in given:
+        output = rng.dirichlet(np.ones(len(classes))) * 0.4
+        output[k] += 0.6
+        outputs.append(output)
+    weights = [rng.dirichlet(np.full(len(tokens), 0.6)) for tokens in texts]
+    with store.draft(folder, name) as draft:
+        marked = [["<start>", *tokens, "<end>"] for tokens in texts]
+        draft.write(
+            "instances",
+            "instances",
+            0,
+            tables.build(
+                "instances",
+                {
+                    "instance_id": ids,
+                    "split": "test",
+                    "text": [" ".join(tokens) for tokens in texts] if keep_text else None,
+                    "tokens": marked if keep_text else None,
+                    "offsets": [[None] * len(tokens) for tokens in marked],
+                    "audited": [[False, *[True] * len(tokens), False] for tokens in texts],
+                    "evidence": [[[i == 0 for i in range(len(tokens))]] for tokens in texts]
+                    if evidence
+                    else None,
+                    "target": [int(i % len(classes)) for i in range(n)],
+                    "prediction": given.tolist(),
+                    "output": outputs,
+                    "n_audited": [len(tokens) for tokens in texts],
+                },
+                n_rows=n,
+            ),
+        )
+        for measure in measures:
+            scores = [w if measure == "attention" else 0.1 * rng.random(len(w)) + w for w in weights]
+            draft.write(
+                "importance",
+                measure,
+                0,
+                tables.build(
+                    "importance",
+                    {
+                        "instance_id": ids,
+                        "step": 0,
+                        "measure": measure,
+                        "scores": scores if defined else [None] * n,
+                        "objective": "probability of the predicted class",
+                        "status": "ok" if defined else "too_short",
+                    },
+                    n_rows=n,
+                ),
+            )
+        for kind in counterfactuals:
+            draws = 5 if kind == "permuted" else 1
+            draft.write("counterfactual", kind, 0, _counterfactual(kind, ids, weights, draws, defined, rng))
+        metrics = ("accuracy", "roc_auc")
+        draft.write(
+            "scores",
+            "scores",
+            0,
+            tables.build(
+                "scores",
+                {
+                    "model": "base",
+                    "split": "test",
+                    "metric": metrics,
+                    "value": [0.8, 0.9],
+                    "n": n,
+                    "status": "ok",
+                },
+            ),
+        )
+        if trained:
+            draft.write("training", "training", 0, _training())
+        draft.finish(_manifest(name, corpus, classes, n, measures, counterfactuals, keep_text, warnings))
+    return Result.open(folder / name)
+
+
+def _counterfactual(kind, ids, weights, draws, defined, rng):
+    rows = len(ids) * draws
+    adversarial = kind.startswith("adversarial")
+    jsd = rng.uniform(0, 0.69, rows)
+    if kind == "adversarial_exact":
+        jsd = np.maximum(jsd, 0.35)
+    if kind == "adversarial_search":
+        jsd = jsd * 0.5
+    values = {
+        "output_tvd": rng.uniform(0, 0.01 if adversarial else 0.5, rows),
+        "flipped": [bool(f) for f in rng.random(rows) < 0.2],
+        "attention_jsd": jsd,
+        "certified_upper_jsd": jsd if kind == "adversarial_exact" else [None] * rows,
+        "weights": [rng.dirichlet(np.full(len(w), 0.3)) for w in weights] if adversarial else [None] * rows,
+    }
+    if not defined:
+        values = {name: [None] * rows for name in values}
+    return tables.build(
+        "counterfactual",
+        {
+            "instance_id": [name for name in ids for _ in range(draws)],
+            "site": "pool",
+            "scope": "site",
+            "kind": kind,
+            "draw": list(range(draws)) * len(ids),
+            "epsilon": 0.01 if adversarial else None,
+            "logit_mean": None,
+            "logit_variance": None,
+            "status": "ok" if defined else "too_short",
+            **values,
+        },
+        n_rows=rows,
+    )
+
+
+def _training():
+    rows = [
+        (epoch, split, metric, value / epoch)
+        for epoch in (1, 2, 3)
+        for split, metric, value in (("train", "loss", 0.6), ("dev", "loss", 0.7), ("dev", "roc_auc", 0.8))
+    ]
+    return tables.build(
+        "training",
+        {
+            "model": "base",
+            "epoch": [row[0] for row in rows],
+            "split": [row[1] for row in rows],
+            "metric": [row[2] for row in rows],
+            "value": [row[3] for row in rows],
+            "selected": [row[0] == 2 for row in rows],
+            "status": "ok",
+        },
+    )
+
+
+def _manifest(name, corpus, classes, n, measures, counterfactuals, keep_text, warnings):
+    return {
+        "attnaudit": "0.0.0",
+        "numbers_version": 1,
+        "run_id": name,
+        "created": "2026-01-01T00:00:00+00:00",
+        "spec": {
+            "task": {"name": "file", "path": "some/folder/corpus.csv"},
+            "model": {"name": "attentive", "encoder": "cnn", "attention": "dot", "vectors": None},
+            "train": {"epochs": 3},
+            "measures": [{"name": measure} for measure in measures],
+            "counterfactuals": [{"name": kind} for kind in counterfactuals],
+            "seed": 0,
+            "limit": None,
+            "keep_text": keep_text,
+        },
+        "classes": list(classes),
+        "data": {
+            "corpus": corpus,
+            "audited_split": "test",
+            "audited": n,
+            "digest": "0" * 64,
+            "notes": ["Made by hand."],
+            "facts": {"splits": {"test": {"n": n}}},
+            "warnings": list(warnings),
+        },
+        "model": {"encoder": "cnn", "attention": "dot", "hidden": 8, "parameters": 1234, "from": None},
+        "environment": {"python": "3.11", "packages": {"numpy": "2"}, "device": "cpu", "threads": 1},
+        "seconds": {"model": 1.0, "permuted": 0.5},
+    }

@@ -1,0 +1,43 @@
+import yaml
+
+from attnaudit.report.asked import asked, has_paths, record, spec_text
+from attnaudit.spec import Spec
+from tests.unit.report.small_run import small_run
+
+
+def test_what_was_asked_is_said_in_words(tmp_path):
+    facts = dict(asked(small_run(tmp_path).manifest))
+    assert facts["Corpus"] == "small; audited: 24 texts of its split test; all splits: test 24"
+    assert facts["Model"].startswith("convolutional network with dot attention")
+    assert "leave-one-out" in facts["Measures of importance"]
+    assert "adversarial, exact" in facts["Other attentions tried"]
+
+
+def test_the_spec_can_be_read_back_and_holds_no_folder(tmp_path):
+    manifest = small_run(tmp_path).manifest
+    text = spec_text(manifest)
+    assert "some/folder" not in text
+    assert has_paths(manifest)
+    spec = Spec.parse(yaml.safe_load(text))
+    assert spec.task.path == "corpus.csv"
+    assert [entry.name for entry in spec.measures] == ["attention", "gradient_detached", "leave_one_out"]
+
+
+def test_windows_paths_are_cut_too():
+    manifest = {"spec": {"task": {"name": "file", "path": "C:\\Users\\me\\corpus.csv"}, "seed": 0}}
+    assert yaml.safe_load(spec_text(manifest))["task"]["path"] == "corpus.csv"
+
+
+def test_an_earlier_model_is_not_said_to_be_trained(tmp_path):
+    manifest = dict(small_run(tmp_path).manifest)
+    manifest["model"] = {**manifest["model"], "from": "/somewhere/runs/sst-1"}
+    facts = dict(asked(manifest))
+    assert "Training" not in facts
+    assert facts["Model"].endswith("taken from the earlier run sst-1")
+
+
+def test_the_record_names_run_versions_and_times(tmp_path):
+    facts = dict(record(small_run(tmp_path).manifest))
+    assert facts["Run"] == "small"
+    assert facts["Packages"] == "numpy 2"
+    assert facts["Seconds in all"] == "1.5"
