@@ -13,6 +13,7 @@ import pyarrow as pa
 from attnaudit import store
 from attnaudit.agreement import agreement, plausibility
 from attnaudit.card import Answer, card
+from attnaudit.spec import Spec
 from attnaudit.summary import OVERALL, summarise
 from attnaudit.tables import TABLES
 
@@ -40,6 +41,11 @@ class Result:
     def classes(self) -> tuple[str, ...]:
         """Names of the classes, by index."""
         return tuple(self.manifest["classes"])
+
+    @property
+    def spec(self) -> Spec:
+        """What was asked."""
+        return Spec.parse(self.manifest["spec"])
 
     @property
     def groups(self) -> tuple[str, ...]:

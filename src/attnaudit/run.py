@@ -6,25 +6,21 @@ is already there is not computed again.
 
 from __future__ import annotations
 
-import datetime
 import hashlib
 import pkgutil
-import platform
 import re
-import subprocess
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import torch
 
+from attnaudit import record, stages, store, tables, tasks, text
 from attnaudit import spec as asked
-from attnaudit import store, tables, tasks, text
-from attnaudit.core import Batch, Progress, silent
+from attnaudit.core import Progress, silent
 from attnaudit.counterfactual import COUNTERFACTUALS
 from attnaudit.errors import DataError, SpecError
 from attnaudit.importance import MEASURES
@@ -33,20 +29,10 @@ from attnaudit.models import checkpoint
 from attnaudit.models.attentive import AttentiveClassifier
 from attnaudit.models.vectors import read_vectors
 from attnaudit.result import Result
-from attnaudit.stats.classification import binary_scores
-from attnaudit.tasks import checks, corpus
+from attnaudit.tasks import corpus
 from attnaudit.train import Epoch, fit
 
-_CHUNK = 256
-"""Instances in a part: what a kill can cost, and the unit in which work is done the same way again."""
-
-_TOKENS = 8_192
-"""Padded tokens in a batch; bounds memory whatever the length of the texts."""
-
 _LAST_EPOCH = "last-epoch.safetensors"
-
-AUDITED = "base"
-"""Name of the audited model in the tables; others will be its controls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,26 +78,37 @@ def audit(
     Raises:
         SpecError, DataError, ModelError, StoreError: with what must hold and what was found.
     """
-    torch.set_num_threads(threads)
     measures = [_resolved("measure", entry, _measure) for entry in spec.measures]
     counterfactuals = [_resolved("counterfactual", entry, _counterfactual) for entry in spec.counterfactuals]
     plan = _planned(spec, model)
     if finished := store.find(store_folder, plan.name):
         return Result.open(finished)
-    with store.draft(store_folder, plan.name) as draft, torch.random.fork_rng(devices=[]):
+    with store.draft(store_folder, plan.name) as draft, _torch_state(threads):
         with draft.timed("model"):
             audited_model = _model(plan, draft, model, device, progress)
-        audited_model.requires_grad_(False)
-        _describe_instances(plan, draft, audited_model, progress)
-        _score(plan, draft)
+        work = stages.Work(audited_model.requires_grad_(False), plan.audited, draft, progress)
+        stages.describe_instances(work, split=plan.split, keep_text=spec.keep_text)
+        stages.score(work, split=plan.split)
         for name, measure in measures:
-            _measure_all(plan, draft, audited_model, name, measure, progress)
+            stages.measure(work, name, measure)
         for name, counterfactual in counterfactuals:
-            _replace_all(plan, draft, audited_model, name, counterfactual, progress)
-        return Result.open(draft.finish(_manifest(plan, draft, audited_model, device, threads)))
+            stages.replace_attention(work, name, counterfactual, seed=spec.seed)
+        return Result.open(draft.finish(_manifest(plan, work, device, threads)))
 
 
 # --- what is asked, of what ------------------------------------------------------------------------------
+
+
+@contextmanager
+def _torch_state(threads: int) -> Iterator[None]:
+    """Threads and random state of torch as this run needs them, and afterwards as they were."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _planned(spec: asked.Spec, given: AttentiveClassifier | None) -> _Plan:
@@ -223,7 +220,7 @@ def _training_rows(epochs: Sequence[Epoch], best: int) -> pa.Table:
     return tables.build(
         "training",
         {
-            "model": AUDITED,
+            "model": stages.AUDITED,
             "epoch": [row[0] for row in rows],
             "split": [row[1] for row in rows],
             "metric": [row[2] for row in rows],
@@ -234,236 +231,26 @@ def _training_rows(epochs: Sequence[Epoch], best: int) -> pa.Table:
     )
 
 
-# --- the questions ---------------------------------------------------------------------------------------
+# --- the record ------------------------------------------------------------------------------------------
 
 
-def _batches(model: AttentiveClassifier, instances: Sequence[Instance]) -> Iterator[tuple[list[int], Batch]]:
-    """Positions among the instances, and the batch they make."""
-    lengths = [len(model.token_ids(instance)) for instance in instances]
-    for positions in text.length_batches(lengths, budget=_TOKENS):
-        yield positions, model.encode([instances[i] for i in positions])
-
-
-def _through(
-    plan: _Plan,
-    draft: store.Draft,
-    table: str,
-    stage: str,
-    rows_of: Callable[[Sequence[Instance]], pa.Table],
-    progress: Progress,
-) -> None:
-    """One stage over all audited instances, a part a chunk; rows stand in the order of the instances."""
-    total = len(plan.audited)
-    for number, start in enumerate(range(0, total, _CHUNK)):
-        chunk = plan.audited[start : start + _CHUNK]
-        if not draft.has(table, stage, number):
-            with draft.timed(stage):
-                draft.write(table, stage, number, rows_of(chunk))
-        progress(stage, min(start + _CHUNK, total), total)
-
-
-def _describe_instances(
-    plan: _Plan, draft: store.Draft, model: AttentiveClassifier, progress: Progress
-) -> None:
-    """The table `instances`: tokens, offsets, what is audited, evidence, prediction."""
-
-    @torch.no_grad()
-    def rows_of(chunk: Sequence[Instance]) -> pa.Table:
-        rows: list[dict[str, Any]] = [{} for _ in chunk]
-        for positions, batch in _batches(model, chunk):
-            output = torch.softmax(model.trace(batch).logits[:, 0].double(), dim=-1).cpu().numpy()
-            for row, position in enumerate(positions):
-                rows[position] = _instance_row(plan, chunk[position], batch, row, output[row])
-        return tables.build("instances", {name: [row[name] for row in rows] for name in rows[0]})
-
-    _through(plan, draft, "instances", "instances", rows_of, progress)
-
-
-def _instance_row(
-    plan: _Plan, instance: Instance, batch: Batch, row: int, output: np.ndarray
-) -> dict[str, Any]:
-    tokens, offsets = batch.tokens[row], batch.offsets[row]
-    audited = batch.audit_mask[row, : len(tokens)].tolist()
-    spans = [span for span, asked_for in zip(offsets, audited, strict=True) if asked_for]
-    evidence = [
-        [any(r.start < span[1] and span[0] < r.end for r in annotator) for span in spans if span is not None]
-        for annotator in instance.rationales
-    ]
-    keep = plan.spec.keep_text
-    return {
-        "instance_id": instance.id,
-        "split": plan.split,
-        "text": instance.fields["text"] if keep else None,
-        "tokens": list(tokens) if keep else None,
-        "offsets": [None if span is None else {"start": span[0], "end": span[1]} for span in offsets],
-        "audited": audited,
-        "evidence": evidence or None,
-        "target": instance.target,
-        "prediction": int(output.argmax()),
-        "output": output,
-        "n_audited": sum(audited),
+def _manifest(plan: _Plan, work: stages.Work, device: str, threads: int) -> dict[str, Any]:
+    audited = {
+        "audited_split": plan.split,
+        "audited": len(plan.audited),
+        "digest": corpus.digest(plan.audited),
     }
-
-
-def _score(plan: _Plan, draft: store.Draft) -> None:
-    """The table `scores`: how good the model is on what is audited."""
-    if draft.has("scores", "scores", 0):
-        return
-    rows = draft.read("instances").select(["target", "output"]).to_pylist()
-    known = [row for row in rows if row["target"] is not None]
-    scores: dict[str, float | None] = {}
-    if known:
-        target = np.array([row["target"] for row in known])
-        scores = binary_scores(target, np.array([row["output"][1] for row in known]))
-    draft.write(
-        "scores",
-        "scores",
-        0,
-        tables.build(
-            "scores",
-            {
-                "model": AUDITED,
-                "split": plan.split,
-                "metric": list(scores),
-                "value": list(scores.values()),
-                "n": len(known),
-                "status": ["not_applicable" if value is None else "ok" for value in scores.values()],
-            },
-        ),
-    )
-
-
-def _measure_all(
-    plan: _Plan, draft: store.Draft, model: AttentiveClassifier, name: str, measure: Any, progress: Progress
-) -> None:
-    """The rows of one measure in the table `importance`."""
-
-    def rows_of(chunk: Sequence[Instance]) -> pa.Table:
-        scores: dict[tuple[int, int], np.ndarray] = {}
-        for positions, batch in _batches(model, chunk):
-            values = measure(model, batch).float().cpu().numpy()
-            audited = batch.audit_mask.cpu().numpy()
-            for row, position in enumerate(positions):
-                for step in range(values.shape[1]):
-                    scores[position, step] = values[row, step, audited[row]]
-        order = sorted(scores)
-        status = [_status(scores[key]) for key in order]
-        return tables.build(
-            "importance",
-            {
-                "instance_id": [chunk[position].id for position, _ in order],
-                "step": [step for _, step in order],
-                "measure": name,
-                "scores": [
-                    scores[key] if s in ("ok", "constant") else None
-                    for key, s in zip(order, status, strict=True)
-                ],
-                "objective": measure.objective,
-                "status": status,
-            },
-        )
-
-    _through(plan, draft, "importance", name, rows_of, progress)
-
-
-def _status(scores: np.ndarray) -> str:
-    if len(scores) < 2:
-        return "too_short"
-    if not np.isfinite(scores).all():
-        return "diverged"
-    return "constant" if np.ptp(scores) == 0 else "ok"
-
-
-def _replace_all(
-    plan: _Plan,
-    draft: store.Draft,
-    model: AttentiveClassifier,
-    name: str,
-    counterfactual: Any,
-    progress: Progress,
-) -> None:
-    """The rows of one counterfactual in the table `counterfactual`."""
-
-    @torch.no_grad()
-    def rows_of(chunk: Sequence[Instance]) -> pa.Table:
-        place = {instance.id: number for number, instance in enumerate(chunk)}
-        found = pa.concat_tables(
-            counterfactual(model, batch, model.trace(batch), seed=plan.spec.seed)
-            for _, batch in _batches(model, chunk)
-        )
-        order = np.argsort([place[i] for i in found["instance_id"].to_pylist()], kind="stable")
-        return found.take(pa.array(order))
-
-    _through(plan, draft, "counterfactual", name, rows_of, progress)
-
-
-# --- the manifest ----------------------------------------------------------------------------------------
-
-
-def _manifest(
-    plan: _Plan, draft: store.Draft, model: AttentiveClassifier, device: str, threads: int
-) -> dict[str, Any]:
-    lengths = {
-        name: [len(model.token_ids(instance)) - 2 for instance in split]
-        for name, split in plan.corpus.splits.items()
-    }
-    facts = checks.facts(plan.corpus, lengths)
     return {
-        "attnaudit": version("attnaudit"),
+        **record.made(),
         "numbers_version": asked.NUMBERS_VERSION,
         "run_id": plan.run_id,
-        "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "spec": plan.spec.plain(),
         "classes": list(plan.corpus.classes),
-        "data": {
-            "corpus": plan.corpus.name,
-            "audited_split": plan.split,
-            "audited": len(plan.audited),
-            "digest": corpus.digest(plan.audited),
-            "notes": list(plan.corpus.notes),
-            "facts": facts.plain(),
-            "warnings": list(checks.warnings(facts)),
-        },
-        "model": {
-            **model.settings,
-            "vocabulary": len(model.vocabulary),
-            "parameters": sum(p.numel() for p in model.parameters()),
-            "from": str(plan.earlier) if plan.earlier else None,
-        },
-        "environment": {
-            "python": platform.python_version(),
-            "platform": platform.platform(),
-            "packages": {
-                name: _version(name) for name in ("torch", "numpy", "scipy", "scikit-learn", "pyarrow")
-            },
-            "git": _git(),
-            "device": device,
-            "precision": "float32",
-            "threads": threads,
-        },
-        "seconds": draft.seconds(),
+        "data": record.data(plan.corpus, work.model) | audited,
+        "model": record.model(work.model, plan.earlier),
+        "environment": record.environment(device, threads),
+        "seconds": work.draft.seconds(),
     }
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
-
-
-def _git() -> str | None:
-    """The commit of a source checkout, with a plus when files differ from it; None for an installed package."""
-    root = Path(__file__).resolve().parents[2]
-    if not (root / ".git").exists():
-        return None
-    try:
-        described = ["git", "-C", str(root), "describe", "--always", "--dirty=+", "--abbrev=12"]
-        return subprocess.run(
-            described, capture_output=True, text=True, check=True, timeout=10
-        ).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return None
 
 
 def _digest(model: AttentiveClassifier) -> str:

@@ -154,7 +154,8 @@ def test_the_page_follows_the_theme(browser, report, scheme, dark):
         paper, ink, letters = opened.page.evaluate(
             """() => {
                 const colour = (query, what) => getComputedStyle(document.querySelector(query))[what];
-                return [colour("body", "backgroundColor"), colour("body", "color"), colour(".chart svg text", "fill")];
+                const letters = colour(".chart svg text", "fill");
+                return [colour("body", "backgroundColor"), colour("body", "color"), letters];
             }"""
         )
         assert (_brightness(paper) < 60) == dark

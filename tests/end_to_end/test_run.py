@@ -100,7 +100,7 @@ def test_killed_at_random_moments_then_resumed_is_the_uninterrupted_run(
     spec.write_text(json.dumps(tiny.small_spec().plain()))
     # Small parts, so that there are many places to be killed at; the numbers must not depend on them.
     code = (
-        "import attnaudit.run as r; r._CHUNK = 7; r._TOKENS = 256\n"
+        "import attnaudit.stages as s; s.CHUNK = 7; s.TOKENS = 256\n"
         "import sys; from attnaudit.cli import main\n"
         f"sys.argv = ['attnaudit', 'run', {str(spec)!r}, '--store', {str(tmp_path / 'store')!r}, '--json']\n"
         "main()"
@@ -133,8 +133,8 @@ def test_killed_at_random_moments_then_resumed_is_the_uninterrupted_run(
         a, b = planted_run.tables[name], resumed.tables[name]
         assert a.drop_columns(_numeric(a)).equals(b.drop_columns(_numeric(b))), name
     # Other parts mean other batches, so the last bits may differ; the same parts give the same bits:
-    monkeypatch.setattr("attnaudit.run._CHUNK", 7)
-    monkeypatch.setattr("attnaudit.run._TOKENS", 256)
+    monkeypatch.setattr("attnaudit.stages.CHUNK", 7)
+    monkeypatch.setattr("attnaudit.stages.TOKENS", 256)
     same_tables(resumed, audit(tiny.small_spec(), store_folder=tmp_path / "uninterrupted"))
 
 

@@ -66,9 +66,9 @@ def cases(model: AuditedModel, batch: Batch, trace: Trace, *, needed_by: str) ->
     if not isinstance(model, LinearReadout):
         raise UnsupportedModelError(f"`{needed_by}` needs a model whose output is linear in one attention")
     evidence = model.evidence(batch, trace)
-    attention = trace.attention[model.sites[0]][:, 0, 0].double().cpu().numpy()
-    coefficients = evidence.coefficients.cpu().numpy()
-    bias = evidence.bias.cpu().numpy()
+    attention = trace.attention[model.sites[0]][:, 0, 0].detach().double().cpu().numpy()
+    coefficients = evidence.coefficients.detach().cpu().numpy()
+    bias = evidence.bias.detach().cpu().numpy()
     audited = batch.audit_mask.cpu().numpy()
     found = []
     for row, instance_id in enumerate(batch.instance_ids):

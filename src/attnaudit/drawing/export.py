@@ -75,7 +75,7 @@ def svg(chart: Chart, width: int) -> str:
 def for_paper(chart: Chart) -> dict[str, Any]:
     """The specification of a chart in one column: smaller letters, black on white."""
     spec = fixed(chart, COLUMN_WIDTH)
-    spec["height"] = round(spec["height"] * 0.66)
+    spec["height"] = round(spec["height"] * 0.7)
     spec["background"] = "white"
     config = spec["config"]
     config["font"] = _FONT
@@ -87,8 +87,22 @@ def for_paper(chart: Chart) -> dict[str, Any]:
         "tickColor": "black",
     }
     config["legend"] |= {"labelFontSize": 7.5, "labelColor": "black", "symbolSize": 60}
-    config["text"] = {"fontSize": 7.5}
+    config["text"] |= {"fontSize": 7.5}
+    _thin(spec)
     return spec
+
+
+def _thin(part: Any) -> None:
+    """Make points, lines and the keys of legends as much smaller as the letters are."""
+    if isinstance(part, list):
+        for entry in part:
+            _thin(entry)
+    elif isinstance(part, dict):
+        for name, value in part.items():
+            if name in ("size", "symbolSize", "strokeWidth") and isinstance(value, int | float):
+                part[name] = value * (0.6 if name == "strokeWidth" else 0.4)
+            elif name not in ("datasets", "data"):
+                _thin(value)
 
 
 def _rendered(spec: dict[str, Any], kind: str) -> bytes:

@@ -120,6 +120,7 @@ def finished(chart: Chart, *, height: int, description: str) -> Chart:
         .configure(font="system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif")
         .configure_mark(aria=False)
         .configure_view(stroke=None)
+        .configure_text(fontSize=12)
         .configure_axis(
             aria=False,
             labelFontSize=12,

@@ -75,7 +75,7 @@ FIGURES: dict[str, Figure] = {
     ),
     "plausibility": Figure(
         "Finding the known evidence",
-        "Mean over texts with its 95 % interval; the dashed line is what a random order reaches in precision at k.",
+        "Mean over texts with its 95% interval; the dashed line is what a random order reaches in precision at k.",
         "There is nothing to draw: the corpus does not say which words are evidence.",
         quality.plausibility,
         quality.draw_plausibility,

@@ -61,7 +61,7 @@ def draw_exact_against_search(table: pa.Table) -> Chart:
     scale = alt.Scale(domain=[0, 0.7], nice=False)
     points = (
         alt.Chart()
-        .mark_point(size=26, opacity=0.55, strokeWidth=1.2)
+        .mark_point(size=26, opacity=0.75, strokeWidth=1.2)
         .encode(
             x=alt.X("search_jsd:Q", title="by search (nats)", axis=axis, scale=scale),
             y=alt.Y("exact_jsd:Q", title="exact (nats)", axis=axis, scale=scale),

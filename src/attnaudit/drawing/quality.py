@@ -96,7 +96,7 @@ def draw_training(table: pa.Table) -> Chart:
     ]
     mark = alt.Chart(alt.InlineData(values=chosen))
     rule = mark.mark_rule(color="#8c959f", strokeDash=[4, 4]).encode(x=x)
-    word = mark.mark_text(align="left", dx=4, dy=8, baseline="top", color="#3d444d", fontSize=12).encode(
+    word = mark.mark_text(align="left", dx=4, dy=8, baseline="top", color="#3d444d").encode(
         x=x, y=alt.value(0), text="word:N"
     )
     chart = layered(rule, word, curves, dots, data=values(table))
@@ -165,7 +165,7 @@ def draw_plausibility(table: pa.Table) -> Chart:
                 alt.Tooltip("measure:N"),
                 alt.Tooltip("metric:N"),
                 alt.Tooltip("value:Q", format=".3f"),
-                alt.Tooltip("low:Q", title="95 % from", format=".3f"),
+                alt.Tooltip("low:Q", title="95% from", format=".3f"),
                 alt.Tooltip("high:Q", title="to", format=".3f"),
             ],
         )
@@ -173,7 +173,7 @@ def draw_plausibility(table: pa.Table) -> Chart:
     chance = [{"chance": row["chance"], "word": "chance"} for row in rows[:1] if row["chance"] is not None]
     mark = alt.Chart(alt.InlineData(values=chance))
     rule = mark.mark_rule(color="#8c959f", strokeDash=[4, 4], strokeWidth=1.5).encode(x="chance:Q")
-    word = mark.mark_text(align="left", dx=4, baseline="top", color="#3d444d", fontSize=12).encode(
+    word = mark.mark_text(align="left", dx=4, baseline="top", color="#3d444d").encode(
         x="chance:Q", y=alt.value(2), text="word:N"
     )
     chart = layered(rule, word, span, dots, data=alt.InlineData(values=rows))

@@ -91,14 +91,13 @@ def _example(
         ("tokens", f"{instance['n_audited']:,}"),
     ]
     if row["flipped"]:
-        facts.append(("class", "changed: the probability was close to the border"))
+        facts.append(("predicted class", "changed: the output was on the border"))
+    caption = f"Another attention, {'nearly the same output' if row['flipped'] else 'same prediction'}"
     return Example(
         row["instance_id"],
         tuple(facts),
         None if observed is None else Markup(heatmap(tokens, observed, caption="The model’s attention")),
-        None
-        if other is None
-        else Markup(heatmap(tokens, other, caption="Another attention, same prediction")),
+        None if other is None else Markup(heatmap(tokens, other, caption=caption)),
     )
 
 

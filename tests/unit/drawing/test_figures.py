@@ -6,6 +6,8 @@ from scipy.stats import kendalltau
 
 from attnaudit.drawing import FIGURES
 from attnaudit.drawing.export import svg
+from attnaudit.drawing.figure import PALETTE
+from tests.unit.drawing.contrast import contrast
 from tests.unit.report.small_run import small_run
 
 
@@ -177,3 +179,8 @@ def test_a_class_keeps_its_colour_where_the_other_is_empty(tmp_path):
         "predicted negative",
         "predicted positive",
     ]
+
+
+@pytest.mark.parametrize("paper", ["#ffffff", "#14181d"])
+def test_colours_can_be_seen_on_light_and_dark_pages(paper):
+    assert min(contrast(colour, paper) for colour in PALETTE) >= 3

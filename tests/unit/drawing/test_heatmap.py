@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from attnaudit.drawing.heatmap import HEATMAP_STYLE, WINDOW, heatmap, shade, window
+from tests.unit.drawing.contrast import contrast
 
 
 def test_tokens_and_caption_are_escaped():
@@ -64,17 +65,6 @@ def test_all_zero_and_empty_rows():
 def test_weights_that_do_not_fit_are_refused(weights):
     with pytest.raises(ValueError, match="must be"):
         heatmap(["a", "b"], weights)
-
-
-def luminance(colour):
-    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
-def contrast(a, b):
-    brighter, darker = sorted((luminance(a), luminance(b)), reverse=True)
-    return (brighter + 0.05) / (darker + 0.05)
 
 
 def test_letters_keep_their_contrast_on_the_darkest_shade():

@@ -34,7 +34,7 @@ def test_one_text_alone(tmp_path):
 def test_both_attentions_stand_side_by_side_with_the_facts(tmp_path):
     one = examples(small_run(tmp_path)).furthest[0]
     assert "model’s attention" in one.observed
-    assert "same prediction" in one.other
+    assert "Another attention" in one.other
     assert {"predicted", "gold", "JSD", "output TVD", "largest weight"} <= {name for name, _ in one.facts}
     assert "start" not in one.observed  # markers are not audited
 

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 
 from attnaudit.card import Answer
@@ -16,7 +18,7 @@ def whole(value, **more):
 
 @pytest.mark.parametrize("ranges", [STRENGTHS, CHANGES, QUANTITIES])
 def test_a_word_changes_exactly_at_its_threshold(ranges):
-    for (upper, below), (_, above) in zip(ranges, ranges[1:], strict=False):
+    for (upper, below), (_, above) in pairwise(ranges):
         assert sentences.word(upper - 1e-9, ranges) == below
         assert sentences.word(upper, ranges) == above
 
