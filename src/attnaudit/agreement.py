@@ -20,12 +20,12 @@ from attnaudit.stats import STATISTICS
 def agreement(importance: pa.Table, *, statistic: str = "kendall_tau_b") -> pa.Table:
     """The table `agreement`: every pair of measures, on every instance and step.
 
-    Pairs stand in the order in which the measures first occur. A pair with an undefined measure takes over
-    its status.
+    Attention comes first in a pair and leave-one-out last, whatever the order in which they were asked. A
+    pair with an undefined measure takes over its status.
     """
     compare = STATISTICS[statistic]
     scores = _scores(importance)
-    measures = list(dict.fromkeys(importance["measure"].to_pylist()))
+    measures = sorted(dict.fromkeys(importance["measure"].to_pylist()), key=_place)
     columns: dict[str, list[Any]] = {
         name: []
         for name in (
@@ -87,6 +87,10 @@ def plausibility(instances: pa.Table, importance: pa.Table) -> pa.Table:
     names = ("instance_id", "measure", "annotator", "metric", "value", "status")
     columns = {name: [row[i] for row in rows] for i, name in enumerate(names)}
     return tables.build("plausibility", columns, n_rows=len(rows))
+
+
+def _place(measure: str) -> int:
+    return {"attention": 0, "leave_one_out": 2}.get(measure, 1)
 
 
 def _precision_at_k(evidence: np.ndarray, scores: np.ndarray) -> float:

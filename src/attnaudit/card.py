@@ -6,6 +6,7 @@ from them. There is no answer to "is attention explanation?": only to which use 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,6 +14,7 @@ import pyarrow as pa
 
 from attnaudit.stats.inference import Estimate
 from attnaudit.summary import OVERALL, lookup
+from attnaudit.wording import worded
 
 Verdict = Literal["supported", "not supported", "undetermined", "not run"]
 
@@ -109,14 +111,14 @@ def _agreement(numbers: _Numbers, group: str, policy: Policy) -> Answer:
             "Attention, a gradient and leave-one-out were not all measured.",
         )
     known = {subject: share for subject, share in shares.items() if share is not None}
-    worst_subject = min(
-        known, key=lambda s: float("-inf") if known[s].value is None else known[s].value or 0.0
-    )
+    worst_subject = min(known, key=lambda s: -math.inf if known[s].value is None else known[s].value or 0.0)
     worst = known[worst_subject]
     if worst.value is None:
         sentence = (
-            "Gradient and leave-one-out do not agree with each other on these texts, so there is nothing to hold "
-            "attention against."
+            f"τ exists for too few texts ({worst.n}) to say anything."
+            if worst.n < 2
+            else "Gradient and leave-one-out do not agree with each other on these texts, so there is nothing to "
+            "hold attention against."
         )
         return Answer(
             "agreement", title, group, "undetermined", sentence, n=worst.n, threshold=policy.share_of_ceiling
@@ -134,10 +136,10 @@ def _agreement(numbers: _Numbers, group: str, policy: Policy) -> Answer:
     if answer == "supported" and weak:
         answer = "undetermined"
     tau = numbers["agreement", worst_subject, group, "mean"]
-    other = worst_subject.removeprefix("attention ~ ").replace("_", " ")
+    other = worded(worst_subject.removeprefix("attention ~ "))
     sentence = (
         f"Attention and {other} agree at τ = {tau.value:.2f} on average, {worst.value:.0%} "
-        f"(95 % interval {worst.low:.0%} to {worst.high:.0%}) of what gradient and leave-one-out reach between "
+        f"(95% interval {worst.low:.0%} to {worst.high:.0%}) of what gradient and leave-one-out reach between "
         f"themselves; {policy.share_of_ceiling:.0%} is asked."
     )
     if weak and answer != "not supported":
@@ -162,11 +164,16 @@ def _agreement(numbers: _Numbers, group: str, policy: Policy) -> Answer:
 def _exclusiveness(numbers: _Numbers, group: str, policy: Policy) -> Answer:
     title = _TITLES["exclusiveness"]
     tvd = numbers.get(("permutation", "permuted", group, "median_tvd"))
-    if tvd is None or tvd.value is None:
+    if tvd is None:
         return Answer("exclusiveness", title, group, "not run", "Attention was not permuted.")
+    if tvd.value is None:
+        sentence = "No text here has two tokens or more, so there was nothing to permute."
+        return Answer(
+            "exclusiveness", title, group, "undetermined", sentence, threshold=policy.permutation_tvd
+        )
     sentence = (
         f"Giving the weights to the words at random moves the typical prediction by {tvd.value:.3f} "
-        f"(95 % interval {_to(tvd)}) of probability; {policy.permutation_tvd:.2f} is asked."
+        f"(95% interval {_to(tvd)}) of probability; {policy.permutation_tvd:.2f} is asked."
     )
     far = numbers.get(("adversary", "adversarial_exact", group, "share_jsd_from_0.4"))
     if far is not None and far.value is not None:

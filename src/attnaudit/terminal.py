@@ -15,6 +15,7 @@ from rich.table import Table
 from attnaudit.result import Result
 from attnaudit.stats.inference import Estimate
 from attnaudit.summary import OVERALL, lookup
+from attnaudit.wording import worded
 
 _VERDICT_STYLE = {"supported": "green", "not supported": "red", "undetermined": "yellow", "not run": "dim"}
 
@@ -100,7 +101,7 @@ def _numbers(result: Result) -> Table:
         "of",
         "number",
         *map(printable, groups),
-        title="Numbers (95 % interval), by predicted class",
+        title="Numbers (95% interval), by predicted class",
         title_justify="left",
     )
     for experiment, statistic, label in _SHOWN:
@@ -109,7 +110,7 @@ def _numbers(result: Result) -> Table:
         )
         for subject in subjects:
             cells = [_cell(numbers.get((experiment, subject, group, statistic))) for group in groups]
-            table.add_row(experiment, printable(subject.replace("_", " ")), label, *cells)
+            table.add_row(experiment, printable(" ~ ".join(map(worded, subject.split(" ~ ")))), label, *cells)
     return table
 
 

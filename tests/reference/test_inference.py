@@ -49,6 +49,7 @@ def test_nothing_to_estimate_is_null() -> None:
     assert inference.mean(np.array([2.0, 2.0])) == (2.0, 2.0, 2.0, 2)
     assert inference.share(0, 0) == (None, None, None, 0)
     assert inference.ratio_of_means(np.array([1.0, 1.0]), np.array([1.0, -1.0])).value is None
+    assert inference.ratio_of_means(np.array([1.0, 1.0, 1.0]), np.array([0.0, 0.0, 1.0])).value is None
 
 
 def test_the_same_seed_gives_the_same_interval() -> None:

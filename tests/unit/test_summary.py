@@ -89,6 +89,19 @@ def test_agreement_is_counted_by_group_and_undefined_is_not_averaged() -> None:
     assert undefined == {"overall": 2, "predicted no": 0, "predicted yes": 2}
 
 
+def test_the_order_in_which_measures_were_asked_changes_nothing() -> None:
+    rows = {"attention": [[1.0, 2, 3]], "gradient_detached": [[1.0, 3, 2]], "leave_one_out": [[3.0, 1, 2]]}
+    forwards = agreement(importance(**rows))
+    backwards = agreement(importance(**dict(reversed(rows.items()))))
+    pairs = list(zip(forwards["measure_a"].to_pylist(), forwards["measure_b"].to_pylist(), strict=True))
+    assert pairs == [
+        ("attention", "gradient_detached"),
+        ("attention", "leave_one_out"),
+        ("gradient_detached", "leave_one_out"),
+    ]
+    assert forwards.equals(backwards)
+
+
 def test_permutation_is_the_median_over_draws_then_over_texts() -> None:
     draws = counterfactual("permuted", [[0.1, 0.2, 0.9], [0.3, 0.3, 0.3], [0.0, 0.0, 0.5]])
     table = importance(attention=[[0.1, 0.9], [0.4, 0.6], [0.5, 0.5]])

@@ -16,10 +16,10 @@ from attnaudit.drawing.figure import (
     series_of,
     tidy,
     values,
-    worded,
 )
 from attnaudit.drawing.shapes import density
 from attnaudit.result import Result
+from attnaudit.wording import worded
 
 GRID = np.linspace(-1, 1, 201)
 SCHEMA = pa.schema(

@@ -138,23 +138,6 @@ def finished(chart: Chart, *, height: int, description: str) -> Chart:
     )
 
 
-def worded(name: str) -> str:
-    """The name of a measure or kind as a reader meets it.
-
-    >>> worded("leave_one_out"), worded("gradient_detached")
-    ('leave-one-out', 'gradient (detached)')
-    """
-    return {
-        "leave_one_out": "leave-one-out",
-        "gradient_detached": "gradient (detached)",
-        "gradient_full": "gradient (full)",
-        "roc_auc": "ROC-AUC",
-        "precision_at_k": "precision at k",
-        "f1": "F1",
-        "f1_macro": "F1 (macro)",
-    }.get(name, name.replace("_", " "))
-
-
 def _cycled(entries: Sequence[Any], domain: Sequence[str]) -> list[Any]:
     return [entries[place % len(entries)] for place in range(len(domain))]
 

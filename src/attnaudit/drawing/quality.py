@@ -16,9 +16,9 @@ from attnaudit.drawing.figure import (
     shapes,
     tidy,
     values,
-    worded,
 )
 from attnaudit.result import Result
+from attnaudit.wording import worded
 
 TRAINING = pa.schema(
     [("curve", pa.string()), ("epoch", pa.int64()), ("value", pa.float64()), ("selected", pa.bool_())]

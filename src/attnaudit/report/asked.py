@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
-from attnaudit.drawing.figure import worded
 from attnaudit.report.numbers import counted
+from attnaudit.wording import worded
 
 Facts = list[tuple[str, str]]
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from attnaudit.card import Answer, Policy
-from attnaudit.drawing.figure import worded
 from attnaudit.report.numbers import Number, counted, decimal, group_name, interval, percent, percent_interval
 from attnaudit.summary import OVERALL
+from attnaudit.wording import worded
 
 STRENGTHS = (
     (-0.1, "inversely"),

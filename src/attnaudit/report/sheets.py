@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from attnaudit.drawing.figure import worded
 from attnaudit.report.numbers import (
     NONE,
     Number,
@@ -18,6 +17,7 @@ from attnaudit.report.numbers import (
     percent_interval,
 )
 from attnaudit.summary import FAR
+from attnaudit.wording import worded
 
 
 @dataclass(frozen=True, slots=True)

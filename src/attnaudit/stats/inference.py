@@ -12,10 +12,11 @@ LEVEL = 0.95
 """Nominal coverage of every interval in this package."""
 
 _RESAMPLES = 2000
+_AT_ONCE = 4_000_000  # resampled values held in memory at a time
 
 
 class Estimate(NamedTuple):
-    """A number over `n` instances with its 95 % interval; all None where there is nothing to estimate."""
+    """A number over `n` instances with its 95% interval; all None where there is nothing to estimate."""
 
     value: float | None
     low: float | None
@@ -50,15 +51,22 @@ def ratio_of_means(
 ) -> Estimate:
     """mean(a) / mean(b) over the same instances, with a paired percentile bootstrap.
 
-    None where mean(b) is not clearly above 0 (its own interval reaches 0): a share of nothing means nothing.
+    None where mean(b) is not above 0 in every resample: a share of what may be nothing means nothing.
     Oracle: numpy's means; the interval, against Fieller's on large samples.
     """
     n = len(a)
-    below = mean(b, seed=seed)
-    if n < 2 or below.low is None or below.low <= 0:
+    if n < 2:
         return Estimate(None, None, None, n)
-    rows = np.random.default_rng(seed).integers(0, n, (_RESAMPLES, n))
-    ratios = a[rows].mean(axis=1) / b[rows].mean(axis=1)
+    draw = np.random.default_rng(seed)
+    above, below = np.empty(_RESAMPLES), np.empty(_RESAMPLES)
+    at_once = max(1, _AT_ONCE // n)
+    for start in range(0, _RESAMPLES, at_once):
+        part = slice(start, min(start + at_once, _RESAMPLES))
+        rows = draw.integers(0, n, (part.stop - part.start, n))
+        above[part], below[part] = a[rows].mean(axis=1), b[rows].mean(axis=1)
+    if b.mean() <= 0 or below.min() <= 0:
+        return Estimate(None, None, None, n)
+    ratios = above / below
     low, high = np.quantile(ratios, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Estimate(float(a.mean() / b.mean()), float(low), float(high), n)
 
@@ -76,7 +84,7 @@ def _bootstrapped(values: np.ndarray, statistic: object, seed: int) -> Estimate:
         (values,),
         statistic,
         n_resamples=_RESAMPLES,
-        batch=max(1, 4_000_000 // len(values)),
+        batch=max(1, _AT_ONCE // len(values)),
         confidence_level=LEVEL,
         method="percentile",
         rng=np.random.default_rng(seed),

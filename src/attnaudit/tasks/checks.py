@@ -124,8 +124,8 @@ def _balance(name: str, split: SplitFacts) -> list[str]:
     if share >= RARE:
         return []
     return [
-        f"Only {split.n_by_class[rarest]} of {split.n} instances of `{name}` ({100 * share:.1f} %) "
-        f"have the class `{rarest}`: a model that never names it would be right in {100 * (1 - share):.1f} % "
+        f"Only {split.n_by_class[rarest]} of {split.n} instances of `{name}` ({100 * share:.1f}%) "
+        f"have the class `{rarest}`: a model that never names it would be right in {100 * (1 - share):.1f}% "
         "of all cases."
     ]
 

@@ -58,7 +58,7 @@ def divided(corpus: Corpus, *, seed: int) -> Corpus:
     if "dev" not in splits:
         train, dev = _cut(splits["train"], 0.2, seed, corpus)
         splits |= {"train": train, "dev": dev}
-        notes.append(f"No development split was given: 20 % of train, stratified, drawn with seed {seed}.")
+        notes.append(f"No development split was given: 20% of train, stratified, drawn with seed {seed}.")
     if "test" not in splits:
         raise DataError(f"corpus `{corpus.name}` has no `test` split, so there is nothing to audit")
     ordered = {name: splits[name] for name in SPLITS}
