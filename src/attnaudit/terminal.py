@@ -59,7 +59,7 @@ def progress_bars(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
 
 def show(result: Result, *, width: int | None = None) -> None:
     """The summary of a run on standard output: answers first, then the numbers by group."""
-    console = Console(width=width or (None if sys.stdout.isatty() else 120))
+    console = Console(width=width or (None if sys.stdout.isatty() else 132))
     answered, numbers = (
         result.card,
         _numbers(result),
@@ -119,7 +119,7 @@ def _cell(estimate: Estimate | None) -> str:
         return "–"
     if estimate.low is None:
         return f"{estimate.value:.3f}"
-    return f"{estimate.value:.3f} ({estimate.low:.3f} to {estimate.high:.3f})"
+    return escape(f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]")
 
 
 def _plain(value: float | None) -> str:
