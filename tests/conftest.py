@@ -32,4 +32,4 @@ def planted_run(tmp_path_factory: pytest.TempPathFactory):
     from attnaudit.run import audit
     from tests.tiny import small_spec
 
-    return audit(small_spec(), store_folder=tmp_path_factory.mktemp("store"))
+    return audit(small_spec(), store=tmp_path_factory.mktemp("store"))

@@ -264,7 +264,7 @@ def _audit(spec: Spec, store: Path, device: Device, threads: int, *, as_json: bo
     from attnaudit.run import audit
 
     with progress_bars(quiet=as_json) as progress:
-        result = audit(spec, store_folder=store, device=device.value, threads=threads, progress=progress)
+        result = audit(spec, store=store, device=device.value, threads=threads, progress=progress)
     written = write_report(result)
     if as_json:
         print(json.dumps(_plain(result, written), ensure_ascii=False, indent=1))

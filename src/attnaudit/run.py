@@ -18,8 +18,9 @@ from typing import Any
 import pyarrow as pa
 import torch
 
-from attnaudit import record, stages, store, tables, tasks, text
+from attnaudit import record, stages, tables, tasks, text
 from attnaudit import spec as asked
+from attnaudit import store as stored
 from attnaudit.core import Progress, silent
 from attnaudit.counterfactual import COUNTERFACTUALS
 from attnaudit.errors import DataError, SpecError
@@ -56,7 +57,7 @@ class _Plan:
 def audit(
     spec: asked.Spec,
     *,
-    store_folder: str | Path = "runs",
+    store: str | Path = "runs",
     device: str = "cpu",
     threads: int = 1,
     progress: Progress = silent,
@@ -66,7 +67,7 @@ def audit(
 
     Args:
         spec: what to audit; equal specs on equal data give equal tables.
-        store_folder: folder that holds run folders; made when it is not there.
+        store: folder that holds run folders; made when it is not there.
         device: where torch computes, `cpu` or `cuda`.
         threads: compute threads of torch. Same bits are promised for the same device and number of threads.
         progress: told how far each stage has come.
@@ -81,9 +82,9 @@ def audit(
     measures = [_resolved("measure", entry, _measure) for entry in spec.measures]
     counterfactuals = [_resolved("counterfactual", entry, _counterfactual) for entry in spec.counterfactuals]
     plan = _planned(spec, model)
-    if finished := store.find(store_folder, plan.name):
+    if finished := stored.find(store, plan.name):
         return Result.open(finished)
-    with store.draft(store_folder, plan.name) as draft, _torch_state(threads):
+    with stored.draft(store, plan.name) as draft, _torch_state(threads):
         with draft.timed("model"):
             audited_model = _model(plan, draft, model, device, progress)
         work = stages.Work(audited_model.requires_grad_(False), plan.audited, draft, progress)
@@ -115,9 +116,9 @@ def _planned(spec: asked.Spec, given: AttentiveClassifier | None) -> _Plan:
     earlier, classes, model_digest = None, None, ""
     if isinstance(spec.model, asked.Earlier):
         earlier = Path(spec.model.run)
-        manifest = store.read_manifest(earlier)
+        manifest = stored.read_manifest(earlier)
         classes = tuple(manifest["classes"])
-        model_digest = manifest["files"][store.MODEL]["sha256"]
+        model_digest = manifest["files"][stored.MODEL]["sha256"]
     elif given is not None:
         classes = given.classes
         model_digest = _digest(given)
@@ -164,15 +165,15 @@ def _counterfactual(entry: Any) -> Any:
 
 
 def _model(
-    plan: _Plan, draft: store.Draft, given: AttentiveClassifier | None, device: str, progress: Progress
+    plan: _Plan, draft: stored.Draft, given: AttentiveClassifier | None, device: str, progress: Progress
 ) -> AttentiveClassifier:
     """The model to audit: as it was left, as it is given, from an earlier run, or trained now."""
-    saved = draft.folder / store.MODEL
+    saved = draft.folder / stored.MODEL
     if not saved.exists():
         if given is not None:
             model = given
         elif plan.earlier is not None:
-            model = checkpoint.load(plan.earlier / store.MODEL)
+            model = checkpoint.load(stored.checked_file(plan.earlier, stored.MODEL))
         else:
             model = _trained(plan, draft, device, progress)
         checkpoint.save(model, saved)
@@ -180,7 +181,7 @@ def _model(
     return checkpoint.load(saved).to(device).eval()
 
 
-def _trained(plan: _Plan, draft: store.Draft, device: str, progress: Progress) -> AttentiveClassifier:
+def _trained(plan: _Plan, draft: stored.Draft, device: str, progress: Progress) -> AttentiveClassifier:
     spec = plan.spec
     assert isinstance(spec.model, asked.Attentive)
     train, dev = plan.corpus.splits["train"], plan.corpus.splits["dev"]

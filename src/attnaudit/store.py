@@ -222,6 +222,20 @@ def read_table(folder: str | Path, name: str, manifest: Mapping[str, Any] | None
     return _joined(name, found)
 
 
+def checked_file(folder: str | Path, name: str) -> Path:
+    """The path of a file of a finished run that is no table, once its content is found to be what the run wrote.
+
+    Raises:
+        StoreError: the file is missing or altered.
+    """
+    folder = Path(folder)
+    entry = read_manifest(folder)["files"].get(name)
+    if entry is None:
+        raise StoreError(f"{folder}: this run holds no `{name}`")
+    _verified(folder / name, entry["sha256"])
+    return folder / name
+
+
 def verify(folder: str | Path) -> list[str]:
     """What is wrong with a run folder, a sentence each; an empty list when it is whole and unaltered."""
     folder = Path(folder)

@@ -72,7 +72,7 @@ def test_evidence_lies_where_the_corpus_put_it(planted_run: Result) -> None:
 
 
 def test_the_same_spec_and_seed_twice_gives_identical_tables(planted_run: Result, tmp_path: Path) -> None:
-    again = audit(tiny.small_spec(), store_folder=tmp_path)
+    again = audit(tiny.small_spec(), store=tmp_path)
     same_tables(planted_run, again)
     assert again.manifest["run_id"] == planted_run.manifest["run_id"]
     digests = {n: t["parts"] for n, t in planted_run.manifest["tables"].items()}
@@ -81,13 +81,13 @@ def test_the_same_spec_and_seed_twice_gives_identical_tables(planted_run: Result
 
 def test_a_finished_run_is_found_and_not_repeated(planted_run: Result) -> None:
     before = (planted_run.folder / "manifest.json").stat().st_mtime_ns
-    again = audit(tiny.small_spec(), store_folder=planted_run.folder.parent)
+    again = audit(tiny.small_spec(), store=planted_run.folder.parent)
     assert again.folder == planted_run.folder
     assert (again.folder / "manifest.json").stat().st_mtime_ns == before
 
 
 def test_another_seed_is_another_run(planted_run: Result, tmp_path: Path) -> None:
-    other = audit(tiny.small_spec(seed=1), store_folder=tmp_path)
+    other = audit(tiny.small_spec(seed=1), store=tmp_path)
     assert other.manifest["run_id"] != planted_run.manifest["run_id"]
     assert not other.tables["importance"].equals(planted_run.tables["importance"])
 
@@ -135,7 +135,7 @@ def test_killed_at_random_moments_then_resumed_is_the_uninterrupted_run(
     # Other parts mean other batches, so the last bits may differ; the same parts give the same bits:
     monkeypatch.setattr("attnaudit.stages.CHUNK", 7)
     monkeypatch.setattr("attnaudit.stages.TOKENS", 256)
-    same_tables(resumed, audit(tiny.small_spec(), store_folder=tmp_path / "uninterrupted"))
+    same_tables(resumed, audit(tiny.small_spec(), store=tmp_path / "uninterrupted"))
 
 
 def _numeric(table: pa.Table) -> list[str]:
@@ -158,27 +158,38 @@ def test_the_model_of_a_run_audits_other_data_without_training(planted_run: Resu
             "task": {"name": "file", "path": str(data)},
         }
     )
-    result = audit(spec, store_folder=tmp_path / "store")
+    result = audit(spec, store=tmp_path / "store")
     assert result.tables["training"].num_rows == 0
     assert result.tables["instances"].num_rows == 2
     weights = [r.manifest["files"]["model.safetensors"]["sha256"] for r in (planted_run, result)]
     assert weights[0] == weights[1]
     write_csv(data, [("x", "positive"), ("y", "unheard of")])
     with pytest.raises(DataError, match="unheard of"):
-        audit(spec, store_folder=tmp_path / "store")
+        audit(spec, store=tmp_path / "store")
+
+
+def test_an_altered_model_is_not_audited(planted_run: Result, tmp_path: Path) -> None:
+    import shutil
+
+    copy = Path(shutil.copytree(planted_run.folder, tmp_path / "copy"))
+    model = copy / "model.safetensors"
+    model.write_bytes(model.read_bytes()[:-4] + b"\0\0\0\0")
+    spec = Spec.parse({"model": {"name": "earlier", "run": str(copy)}})
+    with pytest.raises(StoreError, match="altered"):
+        audit(spec, store=tmp_path / "store")
 
 
 def test_a_model_in_hand_is_audited_as_it_is(tmp_path: Path) -> None:
     spec = Spec.parse({"task": {"name": "planted", "test": 10}})
     model = tiny.model()
-    result = audit(spec, model=model, store_folder=tmp_path)
+    result = audit(spec, model=model, store=tmp_path)
     assert result.tables["training"].num_rows == 0
-    other = audit(spec, model=tiny.model(seed=3), store_folder=tmp_path)
+    other = audit(spec, model=tiny.model(seed=3), store=tmp_path)
     assert other.folder != result.folder
 
 
 def test_no_text_keeps_texts_out(planted_run: Result, tmp_path: Path) -> None:
-    hidden = audit(tiny.small_spec(keep_text=False), store_folder=tmp_path)
+    hidden = audit(tiny.small_spec(keep_text=False), store=tmp_path)
     rows = hidden.tables["instances"]
     assert rows["text"].null_count == rows["tokens"].null_count == rows.num_rows
     word = max(planted_run.tables["instances"]["text"].to_pylist()[0].split(), key=len)
@@ -189,7 +200,7 @@ def test_no_text_keeps_texts_out(planted_run: Result, tmp_path: Path) -> None:
 
 
 def test_limit_audits_a_drawn_part_and_trains_on_everything(planted_run: Result, tmp_path: Path) -> None:
-    few = audit(tiny.small_spec(limit=11), store_folder=tmp_path)
+    few = audit(tiny.small_spec(limit=11), store=tmp_path)
     assert few.tables["instances"].num_rows == 11
     assert few.tables["training"].equals(planted_run.tables["training"])
     ids = planted_run.tables["instances"]["instance_id"].to_pylist()
@@ -211,7 +222,7 @@ def test_odd_texts_go_through(tmp_path: Path) -> None:
     rows = [(text, label) for text in odd for label in ("no", "yes") for _ in range(4)]
     data = write_csv(tmp_path / "odd.csv", rows)
     spec = tiny.small_spec(task={"name": "file", "path": str(data)}, train={"epochs": 1})
-    result = audit(spec, store_folder=tmp_path / "store")
+    result = audit(spec, store=tmp_path / "store")
     status = result.tables["importance"].filter(pc.field("measure") == "leave_one_out")
     lengths = result.tables["instances"]["n_audited"].to_numpy()
     assert [s == "too_short" for s in status["status"].to_pylist()] == (lengths < 2).tolist()
@@ -231,7 +242,7 @@ def test_a_text_of_5000_tokens_is_audited_in_bounded_memory(tmp_path: Path) -> N
         "from attnaudit.models import load; from attnaudit.run import audit; from attnaudit.spec import Spec\n"
         f"m = load({str(tmp_path / 'm.safetensors')!r}); m.classes = ('no', 'yes')\n"
         f"audit(Spec.parse({{'task': {{'name': 'file', 'path': {str(data)!r}}}}}), model=m, "
-        f"store_folder={str(tmp_path / 'store')!r})\n"
+        f"store={str(tmp_path / 'store')!r})\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -249,10 +260,10 @@ def test_a_full_device_says_so_and_loses_nothing(planted_run: Result, tmp_path: 
         pytest.skip("no right to mount a small file system here")
     try:
         with pytest.raises(StoreError, match="no space left"):
-            audit(tiny.small_spec(), store_folder=small)
+            audit(tiny.small_spec(), store=small)
         assert list(small.glob("*.partial"))
         subprocess.run(["mount", "-o", "remount,size=64m", str(small)], check=True)
-        same_tables(planted_run, audit(tiny.small_spec(), store_folder=small))
+        same_tables(planted_run, audit(tiny.small_spec(), store=small))
     finally:
         subprocess.run(["umount", str(small)], check=True)
 

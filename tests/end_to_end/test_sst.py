@@ -35,7 +35,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Result:
             "counterfactuals": ["permuted", "adversarial_exact", "adversarial_search"],
         }
     )
-    return audit(spec, store_folder=tmp_path_factory.mktemp("sst"))
+    return audit(spec, store=tmp_path_factory.mktemp("sst"))
 
 
 def column(run: Result, kind: str, name: str) -> np.ndarray:
