@@ -6,8 +6,8 @@ from them. There is no answer to "is attention explanation?": only to which use 
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import pyarrow as pa
@@ -64,6 +64,8 @@ _TITLES = {
     "consistency": "Would another training run have attended to the same words?",
     "removal": "Do the most attended words decide the prediction?",
 }
+_SHARE = "share_of_ceiling"
+_SEVERITY: tuple[Verdict, ...] = ("not supported", "undetermined", "supported")
 _NOT_RUN = {
     "necessity": "Needs a model with uniform attention trained beside this one; this version does not train it.",
     "consistency": "Needs the same model trained from several seeds; this version trains one.",
@@ -96,94 +98,70 @@ _Numbers = dict[tuple[str, str, str, str], Estimate]
 
 
 def _agreement(numbers: _Numbers, group: str, policy: Policy) -> Answer:
-    title = _TITLES["agreement"]
-    gradient = next(
-        (s for e, s, _, _ in numbers if e == "agreement" and s.startswith("attention ~ gradient")), None
-    )
-    others = [s for s in (gradient, "attention ~ leave_one_out") if s]
-    shares = {s: numbers.get(("agreement", s, group, "share_of_ceiling")) for s in others}
-    if gradient is None or len(others) < 2 or any(share is None for share in shares.values()):
-        return Answer(
-            "agreement",
-            title,
-            group,
-            "not run",
-            "Attention, a gradient and leave-one-out were not all measured.",
+    asked = policy.share_of_ceiling
+    answer = partial(Answer, "agreement", _TITLES["agreement"], group)
+    measures = [
+        s.removeprefix("attention ~ ") for e, s, g, t in numbers if (e, g, t) == ("agreement", group, _SHARE)
+    ]
+    gradient = next((name for name in measures if name.startswith("gradient")), None)
+    if gradient is None or "leave_one_out" not in measures:
+        return answer("not run", "Attention, a gradient and leave-one-out were not all measured.")
+    shares = {m: numbers["agreement", f"attention ~ {m}", group, _SHARE] for m in (gradient, "leave_one_out")}
+    if any(share.value is None for share in shares.values()):
+        n = min(share.n for share in shares.values())
+        too_few = (
+            f"τ exists for too few texts ({n}) to say anything: the others have fewer than two tokens, or constant "
+            "scores."
         )
-    known = {subject: share for subject, share in shares.items() if share is not None}
-    worst_subject = min(known, key=lambda s: -math.inf if known[s].value is None else known[s].value or 0.0)
-    worst = known[worst_subject]
-    if worst.value is None:
-        sentence = (
-            f"τ exists for too few texts ({worst.n}) to say anything."
-            if worst.n < 2
-            else "Gradient and leave-one-out do not agree with each other on these texts, so there is nothing to "
-            "hold attention against."
+        no_ceiling = (
+            "Gradient and leave-one-out do not agree with each other on these texts, so there is nothing to hold "
+            "attention against."
         )
-        return Answer(
-            "agreement", title, group, "undetermined", sentence, n=worst.n, threshold=policy.share_of_ceiling
-        )
-    verdicts = {verdict(share, policy.share_of_ceiling) for share in known.values()}
-    answer: Verdict = (
-        "not supported"
-        if "not supported" in verdicts
-        else "supported"
-        if verdicts == {"supported"}
-        else "undetermined"
-    )
-    ceiling = numbers["agreement", f"{gradient.removeprefix('attention ~ ')} ~ leave_one_out", group, "mean"]
-    weak = ceiling.low is None or ceiling.low < policy.least_ceiling
-    if answer == "supported" and weak:
-        answer = "undetermined"
-    tau = numbers["agreement", worst_subject, group, "mean"]
-    other = worded(worst_subject.removeprefix("attention ~ "))
+        return answer("undetermined", too_few if n < 2 else no_ceiling, n=n, threshold=asked)
+    # The measure that attention does worst with decides, and the sentence speaks of that one.
+    verdicts = {measure: verdict(share, asked) for measure, share in shares.items()}
+    worst = min(shares, key=lambda m: (_SEVERITY.index(verdicts[m]), shares[m].value or 0.0))
+    share, found = shares[worst], verdicts[worst]
+    tau = numbers["agreement", f"attention ~ {worst}", group, "mean"]
     sentence = (
-        f"Attention and {other} agree at τ = {tau.value:.2f} on average, {worst.value:.0%} "
-        f"(95% interval {worst.low:.0%} to {worst.high:.0%}) of what gradient and leave-one-out reach between "
-        f"themselves; {policy.share_of_ceiling:.0%} is asked."
+        f"Attention and {worded(worst)} agree at τ = {tau.value:.2f} on average, {share.value:.0%} "
+        f"(95% interval {share.low:.0%} to {share.high:.0%}) of what gradient and leave-one-out reach between "
+        f"themselves; {asked:.0%} is asked."
     )
-    if weak and answer != "not supported":
+    ceiling = numbers["agreement", f"{gradient} ~ leave_one_out", group, "mean"]
+    if found != "not supported" and (ceiling.low is None or ceiling.low < policy.least_ceiling):
+        found = "undetermined"
         sentence += (
-            f" But these two agree at only τ = {ceiling.value:.2f}, below the {policy.least_ceiling:.1f} from which "
-            "agreeing with them would show much."
+            f" But these two agree with each other at τ = {ceiling.value:.2f} ({_to(ceiling)}), not clearly above "
+            f"the {policy.least_ceiling:.1f} from which agreeing with them would show much."
         )
-    return Answer(
-        "agreement",
-        title,
-        group,
-        answer,
-        sentence,
-        worst.value,
-        worst.low,
-        worst.high,
-        worst.n,
-        policy.share_of_ceiling,
-    )
+    return answer(found, sentence, *share, asked)
 
 
 def _exclusiveness(numbers: _Numbers, group: str, policy: Policy) -> Answer:
-    title = _TITLES["exclusiveness"]
+    asked = policy.permutation_tvd
+    answer = partial(Answer, "exclusiveness", _TITLES["exclusiveness"], group)
     tvd = numbers.get(("permutation", "permuted", group, "median_tvd"))
     if tvd is None:
-        return Answer("exclusiveness", title, group, "not run", "Attention was not permuted.")
+        return answer("not run", "Attention was not permuted.")
     if tvd.value is None:
         sentence = "No text here has two tokens or more, so there was nothing to permute."
-        return Answer(
-            "exclusiveness", title, group, "undetermined", sentence, threshold=policy.permutation_tvd
-        )
+        return answer("undetermined", sentence, threshold=asked)
     sentence = (
-        f"Giving the weights to the words at random moves the typical prediction by {tvd.value:.3f} "
-        f"(95% interval {_to(tvd)}) of probability; {policy.permutation_tvd:.2f} is asked."
+        f"Giving the weights to the words at random moves the typical prediction by {tvd.value:.3f} ({_to(tvd)}) of "
+        f"probability; {asked:.2f} is asked."
     )
     far = numbers.get(("adversary", "adversarial_exact", group, "share_jsd_from_0.4"))
     if far is not None and far.value is not None:
+        share = f"{far.value:.0%}"
         sentence += (
-            f" For {far.value:.0%} of the texts an attention far from the model's own gives the same "
-            "prediction."
+            f" For {share} of the texts an attention far from the model's own gives the same prediction."
         )
-    answer = verdict(tvd, policy.permutation_tvd)
-    return Answer("exclusiveness", title, group, answer, sentence, *tvd, policy.permutation_tvd)
+    return answer(verdict(tvd, asked), sentence, *tvd, asked)
 
 
 def _to(estimate: Estimate) -> str:
-    return "unknown" if estimate.low is None else f"{estimate.low:.3f} to {estimate.high:.3f}"
+    """The interval in words."""
+    if estimate.low is None:
+        return "one text, so no interval"
+    return f"95% interval {estimate.low:.3f} to {estimate.high:.3f}"

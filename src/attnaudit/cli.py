@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -188,12 +189,12 @@ def report(
     from attnaudit.drawing.export import export_figures
     from attnaudit.report import write_report
 
+    chosen = tuple(part.strip() for part in formats.split(","))
+    if unknown := [part for part in chosen if part not in ("svg", "pdf", "png")]:
+        raise SpecError(f"`--format` must be svg, pdf or png, found {', '.join(map(repr, unknown))}")
     result = _open(run, store)
     print(write_report(result, output))
     if figures is not None:
-        chosen = tuple(part.strip() for part in formats.split(",") if part.strip())
-        if unknown := [part for part in chosen if part not in ("svg", "pdf", "png")]:
-            raise SpecError(f"`--format` must be svg, pdf or png, found {', '.join(unknown)}")
         for path in export_figures(result, figures, chosen):
             print(path)
 
@@ -245,6 +246,8 @@ def verify(run: Run, store: Store = Path("runs")) -> None:
 
 def main() -> None:
     """Run the command line; what the user can mend is said without a traceback, with exit code 2."""
+    for stop in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(stop, _stop)
     try:
         app()
     except AuditError as error:
@@ -254,9 +257,17 @@ def main() -> None:
         for note in getattr(error, "__notes__", ()):
             Console(stderr=True, soft_wrap=True).print(printable(note), highlight=False)
         sys.exit(2)
-    except KeyboardInterrupt:
+    except _Stopped as stopped:
         print("stopped; what was computed is kept, and the same command goes on from there", file=sys.stderr)
-        sys.exit(130)
+        sys.exit(128 + stopped.args[0])
+
+
+class _Stopped(BaseException):
+    """Asked to stop by a signal; nothing between here and there takes it for an error of its own."""
+
+
+def _stop(number: int, _frame: object) -> None:
+    raise _Stopped(number)
 
 
 def _audit(spec: Spec, store: Path, device: Device, threads: int, *, as_json: bool) -> None:
@@ -265,7 +276,13 @@ def _audit(spec: Spec, store: Path, device: Device, threads: int, *, as_json: bo
 
     with progress_bars(quiet=as_json) as progress:
         result = audit(spec, store=store, device=device.value, threads=threads, progress=progress)
-    written = write_report(result)
+    try:
+        written = write_report(result)
+    except AuditError as error:
+        error.add_note(
+            f"The run itself is finished: `attnaudit report {result.folder} --output FILE` writes the report."
+        )
+        raise
     if as_json:
         print(json.dumps(_plain(result, written), ensure_ascii=False, indent=1))
         return
@@ -334,7 +351,7 @@ def _setting(text: str) -> dict[str, Any]:
         raise SpecError(f"`--set` must be of the form KEY=VALUE, found `{text}`")
     try:
         parsed = json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         parsed = value
     for part in reversed(key.split(".")):
         parsed = {part: parsed}

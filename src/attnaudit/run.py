@@ -7,6 +7,7 @@ is already there is not computed again.
 from __future__ import annotations
 
 import hashlib
+import json
 import pkgutil
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -79,6 +80,10 @@ def audit(
     Raises:
         SpecError, DataError, ModelError, StoreError: with what must hold and what was found.
     """
+    if device == "cuda" and not torch.cuda.is_available():
+        raise SpecError(
+            "`device`: there is no GPU that this torch can use; leave `cuda` out to compute on the CPU"
+        )
     measures = [_resolved("measure", entry, _measure) for entry in spec.measures]
     counterfactuals = [_resolved("counterfactual", entry, _counterfactual) for entry in spec.counterfactuals]
     plan = _planned(spec, model)
@@ -137,8 +142,8 @@ def _planned(spec: asked.Spec, given: AttentiveClassifier | None) -> _Plan:
         audited = corpus.drawn(audited, spec.limit, seed=spec.seed)
     if not audited:
         raise DataError(f"corpus `{read.name}` has no instance to audit in its split `{split}`")
-    learned = [] if classes else [i for name in ("train", "dev") for i in read.splits[name]]
-    digest = corpus.digest([*learned, *audited])
+    learned = {} if classes else {name: corpus.digest(read.splits[name]) for name in ("train", "dev")}
+    digest = _hash([read.classes, read.tokeniser, read.min_df, learned, corpus.digest(audited)])
     return _Plan(spec, read, audited, split, earlier, asked.run_id(spec, digest, model_digest))
 
 
@@ -148,7 +153,12 @@ def _resolved(kind: str, entry: Any, make: Callable[[Any], Any]) -> tuple[str, A
         return entry.name, make(entry)
     parameters = {key: value for key, value in entry if key != "name"}
     try:
-        return entry.name.replace(":", "."), pkgutil.resolve_name(entry.name)(**parameters)
+        made = pkgutil.resolve_name(entry.name)(**parameters)
+        if not callable(made):
+            raise TypeError(f"it must give something that can be called, found a {type(made).__name__}")
+        if kind == "measure" and not isinstance(getattr(made, "objective", None), str):
+            raise TypeError("it must say in `objective` what its scores explain")
+        return entry.name.replace(":", "."), made
     except (ImportError, AttributeError, ValueError, TypeError) as error:
         raise SpecError(f"`{entry.name}` cannot be used as a {kind}: {error}") from None
 
@@ -252,6 +262,10 @@ def _manifest(plan: _Plan, work: stages.Work, device: str, threads: int) -> dict
         "environment": record.environment(device, threads),
         "seconds": work.draft.seconds(),
     }
+
+
+def _hash(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 def _digest(model: AttentiveClassifier) -> str:

@@ -11,7 +11,7 @@ import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import (
@@ -56,6 +56,9 @@ def _known(kind: str) -> AfterValidator:
         return name
 
     return AfterValidator(check)
+
+
+_Columns = TypeVar("_Columns", "File", "Hub")
 
 
 # --- tasks -----------------------------------------------------------------------------------------------
@@ -110,6 +113,10 @@ class File(_Strict):
     split_column: str | None = Field(None, description="column that says train, dev or test")
     drop_empty: bool = Field(False, description="leave rows with an empty text or label out")
 
+    @model_validator(mode="after")
+    def _two_columns(self) -> File:
+        return _two_columns(self)
+
 
 class Hub(_Strict):
     """A data set of the Hugging Face hub (needs the extra `hub`)."""
@@ -117,9 +124,19 @@ class Hub(_Strict):
     name: Literal["hub"] = "hub"
     dataset: str = Field(description="name on the hub, or a folder that the `datasets` library can load")
     subset: str | None = Field(None, description="configuration of the data set")
-    text_column: str = "text"
-    label_column: str = "label"
-    drop_empty: bool = False
+    text_column: str = Field("text", description="column that holds the text")
+    label_column: str = Field("label", description="column that holds the class")
+    drop_empty: bool = Field(False, description="leave rows with an empty text or label out")
+
+    @model_validator(mode="after")
+    def _two_columns(self) -> Hub:
+        return _two_columns(self)
+
+
+def _two_columns(task: _Columns) -> _Columns:
+    if task.text_column == task.label_column:
+        raise ValueError(f"text and label must be two columns, found `{task.text_column}` for both")
+    return task
 
 
 # --- models and training ---------------------------------------------------------------------------------
@@ -142,6 +159,14 @@ class Attentive(_Strict):
         None, ge=1, description="fewest training texts that hold a word; the corpus's own"
     )
     vectors: str | None = Field(None, description="file of word vectors in GloVe or fastText text format")
+
+    @model_validator(mode="after")
+    def _divisible(self) -> Attentive:
+        if self.encoder == "cnn" and self.hidden % 4:
+            raise ValueError(
+                f"`hidden` must be a multiple of 4 for the four widths of `cnn`, found {self.hidden}"
+            )
+        return self
 
 
 class Earlier(_Strict):
@@ -274,8 +299,10 @@ class Spec(_Strict):
         Measure(name="leave_one_out"),
     )
     counterfactuals: tuple[CounterfactualSpec, ...] = (Permuted(), Uniform(), AdversarialExact())
-    seed: int = Field(0, ge=0, lt=2**32, description="seed of everything that is drawn")
-    limit: int | None = Field(None, ge=1, description="audit only so many instances, drawn with the seed")
+    seed: int = Field(0, ge=0, lt=2**32, strict=True, description="seed of everything that is drawn")
+    limit: int | None = Field(
+        None, ge=1, strict=True, description="audit only so many instances, drawn with the seed"
+    )
     keep_text: bool = Field(True, description="write texts into tables and report")
 
     @field_validator("measures", "counterfactuals")
@@ -322,8 +349,8 @@ def read_values(path: str | Path) -> dict[str, Any]:
         values = tomllib.loads(text) if path.suffix == ".toml" else yaml.safe_load(text)
     except FileNotFoundError:
         raise SpecError(f"{path}: there is no such file") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, yaml.YAMLError) as error:
-        raise SpecError(f"{path}: cannot be read: {' '.join(str(error).split())}") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, yaml.YAMLError, RecursionError) as error:
+        raise SpecError(f"{path}: cannot be read: {' '.join(str(error).split())[:300]}") from None
     if values is None:
         raise SpecError(f"{path}: the file is empty")
     if not isinstance(values, dict):
@@ -385,6 +412,8 @@ def _fault(item: dict[str, Any]) -> str:
     match item["type"]:
         case "extra_forbidden":
             return f"`{place}`: {unknown_name('setting', parts[-1], _settings(item['loc']))}"
+        case "union_tag_invalid" if item["ctx"]["tag"] == "None":
+            return f"`{place}`: must be a name, or a table with a `name`, found {_short(found)}"
         case "union_tag_invalid":
             kind = {"measures": "measure", "counterfactuals": "counterfactual"}.get(parts[0], parts[0])
             return f"`{place}`: {unknown_name(kind, str(item['ctx']['tag']), KNOWN[kind])}"
@@ -393,7 +422,25 @@ def _fault(item: dict[str, Any]) -> str:
         case "value_error":
             return f"`{place}`: {item['ctx']['error']}"
         case _:
-            return f"`{place}`: {item['msg'][0].lower()}{item['msg'][1:]}, found {found!r}"
+            wanted = _WANTED.get(item["type"], f"{item['msg'][0].lower()}{item['msg'][1:]}")
+            return f"`{place}`: {wanted}, found {_short(found)}"
+
+
+_WANTED = {
+    "tuple_type": "must be a list",
+    "model_type": "must be a table of names and values",
+    "model_attributes_type": "must be a table of names and values",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "float_parsing": "must be a number",
+    "string_type": "must be a text",
+    "bool_parsing": "must be true or false",
+}
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}…"
 
 
 def _settings(loc: tuple[int | str, ...]) -> list[str]:

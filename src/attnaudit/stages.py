@@ -17,6 +17,7 @@ import torch
 from attnaudit import store, tables, text
 from attnaudit.core import Batch, Progress
 from attnaudit.counterfactual import Counterfactual
+from attnaudit.errors import ModelError
 from attnaudit.importance import Measure
 from attnaudit.instance import Instance
 from attnaudit.models.attentive import AttentiveClassifier
@@ -50,6 +51,10 @@ def describe_instances(work: Work, *, split: str, keep_text: bool) -> None:
         rows: list[dict[str, Any]] = [{} for _ in chunk]
         for positions, batch in _batches(work.model, chunk):
             output = torch.softmax(work.model.trace(batch).logits[:, 0].double(), dim=-1).cpu().numpy()
+            if not np.isfinite(output).all():
+                raise ModelError(
+                    "the model's output is not finite for some texts: its weights hold NaN or infinity"
+                )
             for row, position in enumerate(positions):
                 rows[position] = _instance_row(chunk[position], batch, row, output[row], keep_text)
         columns = {name: [row[name] for row in rows] for name in rows[0]}

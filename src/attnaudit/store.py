@@ -33,6 +33,8 @@ from attnaudit.errors import SchemaError, StoreError
 
 MANIFEST = "manifest.json"
 MODEL = "model.safetensors"
+REPORT = "report.html"
+_REQUIRED = ("run_id", "spec", "classes", "data", "model", "environment", "seconds", "tables", "files")
 _PARTIAL = ".partial"
 _LOCK = "lock"
 _SECONDS = "seconds.json"
@@ -68,8 +70,10 @@ class Draft:
 
     def seconds(self) -> dict[str, float]:
         """Wall seconds of each stage, over all attempts at this run."""
-        path = self.folder / _SECONDS
-        return json.loads(path.read_text()) if path.exists() else {}
+        try:
+            return json.loads((self.folder / _SECONDS).read_text())
+        except (FileNotFoundError, ValueError):  # nothing counted yet, or damaged: time is not worth a run
+            return {}
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
@@ -200,6 +204,8 @@ def read_manifest(folder: str | Path) -> dict[str, Any]:
         )
     if not manifest.get("complete"):
         raise StoreError(f"{folder}: the run is not complete; the same `attnaudit run` goes on with it")
+    if missing := [key for key in _REQUIRED if key not in manifest]:
+        raise StoreError(f"{path}: must hold {', '.join(f'`{key}`' for key in missing)}")
     if manifest.get("manifest_sha256") != _manifest_digest(manifest):
         raise StoreError(f"{path}: was altered after the run (its digest does not fit its content)")
     return manifest
@@ -237,7 +243,10 @@ def checked_file(folder: str | Path, name: str) -> Path:
 
 
 def verify(folder: str | Path) -> list[str]:
-    """What is wrong with a run folder, a sentence each; an empty list when it is whole and unaltered."""
+    """What is wrong with a run folder, a sentence each; an empty list when it is whole and unaltered.
+
+    The report in it is not checked: it is made from the tables and can be made again.
+    """
     folder = Path(folder)
     try:
         manifest = read_manifest(folder)
@@ -257,8 +266,8 @@ def verify(folder: str | Path) -> list[str]:
                 _parsed(place.split("/")[0], folder / place, data)
         except StoreError as error:
             faults.append(str(error))
-    known = {folder / place for place in expected} | {folder / MANIFEST}
-    strays = sorted(p for p in folder.rglob("*.parquet") if p not in known)
+    known = {folder / place for place in expected} | {folder / MANIFEST, folder / REPORT}
+    strays = sorted(p for p in folder.rglob("*") if p.is_file() and p not in known)
     return faults + [f"{path}: is not part of the run (the manifest does not know it)" for path in strays]
 
 
@@ -276,7 +285,7 @@ def _verified(path: Path, sha256: str) -> bytes:
 
 def _parsed(table: str, path: Path, data: bytes) -> pa.Table:
     try:
-        rows = pq.read_table(io.BytesIO(data))
+        rows = pq.read_table(io.BytesIO(data), use_threads=False)
     except (pa.ArrowException, OSError) as error:
         raise StoreError(f"{path}: cannot be read as Parquet: {error}") from None
     try:

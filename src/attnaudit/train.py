@@ -8,6 +8,7 @@ again after its last whole epoch ends with the same bits.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,12 +17,13 @@ from typing import Any
 import numpy as np
 import torch
 from jaxtyping import Float
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialise
 from torch import Tensor
 
 from attnaudit import text
 from attnaudit.core import Progress, silent
+from attnaudit.errors import ModelError
 from attnaudit.instance import Instance
 from attnaudit.models.attentive import AttentiveClassifier
 from attnaudit.spec import Train
@@ -73,6 +75,9 @@ def fit(
 
     Returns:
         What each epoch gave, and the number of the one that was kept (the first of the best).
+
+    Raises:
+        ModelError: the loss became infinite or NaN.
     """
     ids = [model.token_ids(instance) for instance in train]
     targets = torch.tensor(
@@ -93,7 +98,7 @@ def fit(
     )
     state = _Progress()
     if checkpoint is not None and checkpoint.exists():
-        state = _take_up(checkpoint, model, optimiser)
+        state = _take_up(checkpoint, model, optimiser) or state
     for number in range(len(state.epochs) + 1, settings.epochs + 1):
         model.train()
         total = 0.0
@@ -107,6 +112,11 @@ def fit(
             total += loss.item()
             progress("training", (number - 1) * len(batches) + done, settings.epochs * len(batches))
         model.eval()
+        if not math.isfinite(total):
+            raise ModelError(
+                f"training diverged in epoch {number}: the loss is {total}. Give a smaller `train.learning_rate` "
+                f"(now {settings.learning_rate:g})"
+            )
         dev_loss, dev_scores = _evaluated(model, dev, weight)
         state.epochs.append(Epoch(number, total / len(ids), dev_loss, dev_scores))
         if state.best == 0 or _quality(state.epochs[-1]) > _quality(state.epochs[state.best - 1]):
@@ -184,10 +194,14 @@ def _write(
     write_atomically(path, serialise(whole, metadata))
 
 
-def _take_up(path: Path, model: AttentiveClassifier, optimiser: torch.optim.Optimizer) -> _Progress:
-    with safe_open(str(path), framework="pt", device=str(model.device)) as file:
-        metadata = file.metadata()
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a dict
+def _take_up(path: Path, model: AttentiveClassifier, optimiser: torch.optim.Optimizer) -> _Progress | None:
+    """The state at the end of the last whole epoch; None when the file was damaged, so that training starts anew."""
+    try:
+        with safe_open(str(path), framework="pt", device=str(model.device)) as file:
+            metadata = file.metadata()
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a dict
+    except SafetensorError:
+        return None
     model.load_state_dict(_under("model.", tensors))
     slots: dict[int, dict[str, Any]] = {}
     for name, value in _under("optimiser.", tensors).items():

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from attnaudit import cli, store
+from attnaudit.errors import StoreError
 from attnaudit.result import Result
 from tests import tiny
 
@@ -183,6 +186,9 @@ def test_files_that_cannot_be_audited(command: Command, tmp_path: Path, make, fl
         (("--task", "sst", "--data", "x.csv"), "two corpora"),
         (("nowhere.toml",), "no such file"),
         (("--measure", "my_module:Missing"), "my_module"),
+        (("--measure", "os:getcwd"), "cannot be used as a measure"),
+        (("--device", "cuda"), "no GPU"),
+        (("--set", "a=" + "[" * 3000), "unknown setting `a`"),
         (("--vectors", "nowhere.txt"), "nowhere.txt"),
         (("--data", "hf:some/name"), "attnaudit[hub]"),
         (("--from", "nowhere"), "no such run folder"),
@@ -238,6 +244,36 @@ def test_control_characters_from_data_do_not_reach_the_terminal(command: Command
     code, _, err = command("run", "--data", csv(tmp_path / "one.csv", *[r for r in rows if chr(27) in r]))
     assert code == 2
     assert chr(27) not in err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("stop", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_stopped_by_hand_says_how_to_go_on(tmp_path: Path, stop: signal.Signals, code: int) -> None:
+    command = [sys.executable, "-m", "attnaudit", "demo", "--store", str(tmp_path / "s")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and not list((tmp_path / "s").glob("*.partial/*")):
+        time.sleep(0.05)
+    process.send_signal(stop)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (code, "")
+    assert "the same command goes on from there" in err
+    assert "Traceback" not in err
+
+
+def test_a_report_that_cannot_be_written_leaves_a_finished_run(
+    command: Command, spec_file: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import attnaudit.report
+
+    def full(*_arguments: object) -> None:
+        raise StoreError("no space left on the device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(attnaudit.report, "write_report", full)
+        code, out, err = command("run", spec_file, "--json")
+    assert (code, out) == (2, "")
+    assert "the run itself is finished" in err.lower()
+    assert command("run", spec_file, "--json")[0] == 0
 
 
 @pytest.mark.slow

@@ -15,9 +15,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+import torch
 
 from attnaudit import store, tables
-from attnaudit.errors import DataError, StoreError
+from attnaudit.errors import DataError, ModelError, StoreError
 from attnaudit.result import Result
 from attnaudit.run import audit
 from attnaudit.spec import Spec
@@ -177,6 +178,45 @@ def test_an_altered_model_is_not_audited(planted_run: Result, tmp_path: Path) ->
     spec = Spec.parse({"model": {"name": "earlier", "run": str(copy)}})
     with pytest.raises(StoreError, match="altered"):
         audit(spec, store=tmp_path / "store")
+
+
+def test_other_class_names_or_another_border_between_train_and_dev_is_another_run(tmp_path: Path) -> None:
+    small = {"model": {"embedding": 8, "hidden": 8}, "train": {"epochs": 1}, "measures": ["attention"]}
+    rows = [
+        (f"word{n} text", ("no", "yes")[n % 2], "train" if n < 40 else "dev" if n < 60 else "test")
+        for n in range(80)
+    ]
+
+    def run_id(rename: dict[str, str], border: int) -> str:
+        lines = [
+            f"{t},{rename.get(label, label)},{'dev' if border <= n < 60 else s}"
+            for n, (t, label, s) in enumerate(rows)
+        ]
+        path = tmp_path / "same.csv"
+        path.write_text("\n".join(["text,label,split", *lines]))
+        task = {"name": "file", "path": str(path), "split_column": "split"}
+        spec = Spec.parse({**small, "task": task, "counterfactuals": []})
+        return audit(spec, store=tmp_path / "store").manifest["run_id"]
+
+    ids = {run_id({}, 40), run_id({"no": "bad", "yes": "good"}, 40), run_id({}, 30)}
+    assert len(ids) == 3
+    assert run_id({}, 40) in ids
+
+
+def test_a_damaged_checkpoint_is_started_anew(planted_run: Result, tmp_path: Path) -> None:
+    partial = tmp_path / f"{planted_run.folder.name}.partial"
+    partial.mkdir()
+    (partial / "last-epoch.safetensors").write_bytes(b"torn")
+    (partial / "seconds.json").write_text("")
+    same_tables(planted_run, audit(tiny.small_spec(), store=tmp_path))
+
+
+def test_what_is_not_finite_is_said_and_not_computed_with(tmp_path: Path) -> None:
+    broken = tiny.model()
+    with torch.no_grad():
+        broken.readout.weight.fill_(float("nan"))
+    with pytest.raises(ModelError, match="not finite"):
+        audit(Spec.parse({"task": {"test": 10}}), model=broken, store=tmp_path)
 
 
 def test_a_model_in_hand_is_audited_as_it_is(tmp_path: Path) -> None:

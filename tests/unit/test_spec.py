@@ -51,6 +51,12 @@ def test_a_name_alone_stands_for_its_defaults() -> None:
 def test_twins_contradictions_and_missing_values() -> None:
     assert "only once" in faults({"measures": ["attention", "attention"]})[0]
     assert "must not exceed" in faults({"task": {"name": "planted", "shortest": 20, "longest": 10}})[0]
+    assert "multiple of 4" in faults({"model": {"encoder": "cnn", "hidden": 5}})[0]
+    same = {"name": "file", "path": "a.csv", "text_column": "x", "label_column": "x"}
+    assert "must be two columns" in faults({"task": same})[0]
+    assert faults({"seed": True}) != ()
+    assert faults({"task": 5}) == ("spec: `task`: must be a name, or a table with a `name`, found 5",)
+    assert faults({"measures": "attention"})[0].startswith("spec: `measures`: must be a list")
     assert faults({"task": "file"}) == ("spec: `task.path`: must be given",)
 
 
@@ -79,6 +85,7 @@ def test_toml_and_yaml_say_the_same(tmp_path, name: str, content: str) -> None:
         ("s.yaml", b"[1, 2]", "must be a table"),
         ("s.yaml", b"", "empty"),
         ("s.yaml", b"a: \xff", "cannot be read"),
+        ("s.yaml", b"[" * 3000, "cannot be read"),
         ("s.json", b"{}", "must be a `.toml`"),
     ],
 )

@@ -24,6 +24,11 @@ def rows(*ids: str):
     )
 
 
+def manifest(classes: list[str]) -> dict:
+    keys = ("run_id", "spec", "data", "model", "environment", "seconds")
+    return {key: {} for key in keys} | {"classes": classes}
+
+
 @pytest.fixture
 def finished(tmp_path):
     with store.draft(tmp_path, "run") as draft:
@@ -31,7 +36,7 @@ def finished(tmp_path):
         draft.write("importance", "m", 1, rows("c"))
         with draft.timed("m"):
             pass
-        return draft.finish({"classes": ["no", "yes"], "seconds": draft.seconds()})
+        return draft.finish(manifest(["no", "yes"]) | {"seconds": draft.seconds()})
 
 
 def test_written_parts_come_back_in_order(finished) -> None:
@@ -85,6 +90,14 @@ def edit_manifest(folder, **changes) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
 
 
+def resign(folder, without: str) -> None:
+    """A manifest that lacks a key and yet has the right digest."""
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text())
+    del manifest[without]
+    path.write_text(json.dumps(manifest | {"manifest_sha256": store._manifest_digest(manifest)}))
+
+
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
@@ -97,6 +110,8 @@ def edit_manifest(folder, **changes) -> None:
         (lambda f: (f / "manifest.json").write_text("{}"), "is not the manifest"),
         (lambda f: (f / "manifest.json").unlink(), "not a run folder"),
         (lambda f: (f / "importance" / "z-00000.parquet").write_bytes(b"?"), "is not part of the run"),
+        (lambda f: (f / "extra.txt").write_text("?"), "is not part of the run"),
+        (lambda f: resign(f, "classes"), "must hold `classes`"),
     ],
 )
 def test_damage_is_found(finished, damage, message: str) -> None:
@@ -137,6 +152,6 @@ def test_a_full_device_is_said_plainly_and_keeps_what_is_there(
 def test_a_run_that_another_process_finished_first_is_kept(finished) -> None:
     with store.draft(finished.parent, "run") as draft:
         draft.write("importance", "m", 0, rows("a"))
-        assert draft.finish({"classes": []}) == finished
+        assert draft.finish(manifest([])) == finished
     assert store.read_manifest(finished)["classes"] == ["no", "yes"]
     assert not draft.folder.exists()

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from attnaudit import train
+from attnaudit.errors import ModelError
 from attnaudit.spec import Train
 from tests import tiny
 
@@ -53,6 +54,14 @@ def test_resumed_training_ends_with_the_same_bits(tmp_path) -> None:
     assert fit(again, 4, tmp_path / "c.safetensors") == expected
     for (name, a), (_, b) in zip(whole.state_dict().items(), again.state_dict().items(), strict=True):
         assert torch.equal(a, b), name
+
+
+def test_a_loss_that_is_no_number_ends_the_training_in_words() -> None:
+    model = trainable()
+    with torch.no_grad():
+        model.readout.weight.fill_(float("inf"))
+    with pytest.raises(ModelError, match=r"diverged in epoch 1.*train.learning_rate"):
+        fit(model, 1)
 
 
 def test_batches_hold_each_text_once_and_like_lengths_together() -> None:

@@ -46,7 +46,10 @@ def read_vectors(
                         f"found {len(values)}"
                     )
                 if word in wanted and word not in found:
-                    vectors[wanted[word]] = torch.tensor([float(value) for value in values])
+                    vector = torch.tensor([float(value) for value in values])
+                    if not torch.isfinite(vector).all():
+                        raise DataError(f"{path}, line {number}: the numbers must be finite")
+                    vectors[wanted[word]] = vector
                     found.add(word)
     except FileNotFoundError:
         raise DataError(f"{path}: there is no such file of word vectors (`model.vectors`)") from None

@@ -188,6 +188,11 @@ def _parquet(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, tuple[
         with pyarrow.parquet.ParquetFile(path) as table:
             if message := missing_columns(columns, table.schema_arrow.names, path.name):
                 raise DataError(message)
+            for column in columns:
+                if table.schema_arrow.names.count(column) > 1:
+                    raise DataError(
+                        f"{path.name}: two columns are called `{column}`; give each a name of its own"
+                    )
             number = 0
             for batch in table.iter_batches(batch_size=8192, columns=list(dict.fromkeys(columns))):
                 for values in zip(*(batch.column(column).to_pylist() for column in columns), strict=True):
@@ -263,6 +268,13 @@ def _bytes(path: Path) -> gzip.GzipFile | io.BufferedReader:
 
 def _refuse_encoding(path: Path) -> NoReturn:
     """Find the first line that is not UTF-8; a second pass, since the decoder reads in blocks."""
+    with _bytes(path) as raw:
+        start = raw.read(2)
+        if start in (b"\xff\xfe", b"\xfe\xff"):
+            raise DataError(
+                f"{path.name}, line 1: not UTF-8 but UTF-16 (it begins with its mark). Save the file as UTF-8, for "
+                "instance with `iconv -f UTF-16 -t UTF-8`."
+            )
     with _bytes(path) as raw:
         for number, line in enumerate(raw, start=1):
             try:

@@ -30,7 +30,9 @@ ALIASES: Mapping[str, str] = {
 }
 """What people call the three parts → what they are called here."""
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_CONTROL = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]"
+)  # joiners may stay
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,7 @@ def test_imdb_is_filtered_cleaned_and_drawn(folder):
     notes = " ".join(corpus.notes)
     assert "Of 30 train reviews, 29 with fewer than 10 words were kept and 1 left out." in notes
     assert "10 of the kept test reviews are audited, drawn with seed 7." in notes
-    assert "20 % of train, stratified, drawn with seed 7" in notes
+    assert "20% of train, stratified, drawn with seed 7" in notes
     again, other = (classification.imdb(spec.Imdb(below=10, audited=0.25), seed) for seed in (7, 8))
     assert again == corpus
     assert other.splits["test"] != corpus.splits["test"]
