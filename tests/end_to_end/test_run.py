@@ -182,16 +182,12 @@ def test_an_altered_model_is_not_audited(planted_run: Result, tmp_path: Path) ->
 
 def test_other_class_names_or_another_border_between_train_and_dev_is_another_run(tmp_path: Path) -> None:
     small = {"model": {"embedding": 8, "hidden": 8}, "train": {"epochs": 1}, "measures": ["attention"]}
-    rows = [
-        (f"word{n} text", ("no", "yes")[n % 2], "train" if n < 40 else "dev" if n < 60 else "test")
-        for n in range(80)
-    ]
+    labels = ["no", "yes"] * 40
 
     def run_id(rename: dict[str, str], border: int) -> str:
-        lines = [
-            f"{t},{rename.get(label, label)},{'dev' if border <= n < 60 else s}"
-            for n, (t, label, s) in enumerate(rows)
-        ]
+        splits = ["train"] * border + ["dev"] * (60 - border) + ["test"] * 20
+        named = [rename.get(label, label) for label in labels]
+        lines = [f"word{n} text,{named[n]},{splits[n]}" for n in range(80)]
         path = tmp_path / "same.csv"
         path.write_text("\n".join(["text,label,split", *lines]))
         task = {"name": "file", "path": str(path), "split_column": "split"}

@@ -74,7 +74,7 @@ def test_a_rare_class_is_warned_of_below_a_tenth(rare, warned):
     assert bool(said) is warned
     if warned:
         assert "Only 9 of 100 instances of `train` (9.0%) have the class `yes`" in said[0]
-        assert "right in 91.0 %" in said[0]
+        assert "right in 91.0%" in said[0]
 
 
 def test_a_class_that_is_absent():
