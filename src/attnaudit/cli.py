@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 
 from attnaudit.errors import AuditError, SpecError
-from attnaudit.spec import Spec, merged, read_values
+from attnaudit.spec import KNOWN, AdversarialSearch, Spec, merged, read_values
 from attnaudit.terminal import printable, progress_bars, show, table_of
 
 app = typer.Typer(
@@ -101,9 +101,11 @@ def run(
         ),
     ] = None,
     encoder: Annotated[
-        str | None, typer.Option(help="bilstm, cnn or average.", rich_help_panel=_MODEL)
+        str | None, typer.Option(help=f"One of {', '.join(KNOWN['encoder'])}.", rich_help_panel=_MODEL)
     ] = None,
-    attention: Annotated[str | None, typer.Option(help="additive or dot.", rich_help_panel=_MODEL)] = None,
+    attention: Annotated[
+        str | None, typer.Option(help=f"One of {', '.join(KNOWN['attention'])}.", rich_help_panel=_MODEL)
+    ] = None,
     hidden: Annotated[
         int | None, typer.Option(help="Units of the encoder (a direction).", rich_help_panel=_MODEL)
     ] = None,
@@ -165,10 +167,11 @@ def run(
     values = merged(read_values(spec) if spec else {}, _given(**flags))
     for setting in settings or []:
         values = merged(values, _setting(setting))
-    if search:
-        base = values.get("counterfactuals") or [entry.name for entry in Spec().counterfactuals]
-        values["counterfactuals"] = [*base, "adversarial_search"]
-    _audit(Spec.parse(values, source=str(spec) if spec else "spec"), store, device, threads, as_json=as_json)
+    asked = Spec.parse(values, source=str(spec) if spec else "spec")
+    if search and all(entry.name != "adversarial_search" for entry in asked.counterfactuals):
+        with_search = (*asked.counterfactuals, AdversarialSearch())
+        asked = asked.model_copy(update={"counterfactuals": with_search})
+    _audit(asked, store, device, threads, as_json=as_json)
 
 
 @app.command()

@@ -24,7 +24,7 @@ from attnaudit import spec as asked
 from attnaudit import store as stored
 from attnaudit.core import Progress, silent
 from attnaudit.counterfactual import COUNTERFACTUALS
-from attnaudit.errors import DataError, SpecError
+from attnaudit.errors import DataError, ModelError, SpecError
 from attnaudit.importance import MEASURES
 from attnaudit.instance import Instance
 from attnaudit.models import checkpoint
@@ -70,7 +70,7 @@ def audit(
         spec: what to audit; equal specs on equal data give equal tables.
         store: folder that holds run folders; made when it is not there.
         device: where torch computes, `cpu` or `cuda`.
-        threads: compute threads of torch. Same bits are promised for the same device and number of threads.
+        threads: compute threads of torch. The same number gives the same bits on a CPU.
         progress: told how far each stage has come.
         model: a model to audit as it is, in place of the one that the spec describes; nothing is trained.
 
@@ -80,16 +80,22 @@ def audit(
     Raises:
         SpecError, DataError, ModelError, StoreError: with what must hold and what was found.
     """
+    faults: list[str] = []
     if device == "cuda" and not torch.cuda.is_available():
-        raise SpecError(
+        faults.append(
             "`device`: there is no GPU that this torch can use; leave `cuda` out to compute on the CPU"
         )
-    measures = [_resolved("measure", entry, _measure) for entry in spec.measures]
-    counterfactuals = [_resolved("counterfactual", entry, _counterfactual) for entry in spec.counterfactuals]
+    measures = [_resolved("measure", entry, _measure, faults) for entry in spec.measures]
+    counterfactuals = [
+        _resolved("counterfactual", entry, _counterfactual, faults) for entry in spec.counterfactuals
+    ]
+    if faults:
+        raise SpecError(*faults)
     plan = _planned(spec, model)
     if finished := stored.find(store, plan.name):
         return Result.open(finished)
-    with stored.draft(store, plan.name) as draft, _torch_state(threads):
+    conditions = {"device": device, "threads": threads, "torch": torch.__version__, "chunk": stages.CHUNK}
+    with stored.draft(store, plan.name, conditions) as draft, _torch_state(threads):
         with draft.timed("model"):
             audited_model = _model(plan, draft, model, device, progress)
         work = stages.Work(audited_model.requires_grad_(False), plan.audited, draft, progress)
@@ -107,11 +113,11 @@ def audit(
 
 @contextmanager
 def _torch_state(threads: int) -> Iterator[None]:
-    """Threads and random state of torch as this run needs them, and afterwards as they were."""
+    """Threads, random state and precision of torch as this run needs them, and afterwards as they were."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[]), torch.backends.cudnn.flags(allow_tf32=False):
             yield
     finally:
         torch.set_num_threads(before)
@@ -125,6 +131,10 @@ def _planned(spec: asked.Spec, given: AttentiveClassifier | None) -> _Plan:
         classes = tuple(manifest["classes"])
         model_digest = manifest["files"][stored.MODEL]["sha256"]
     elif given is not None:
+        if any(value.dtype != torch.float32 for value in given.parameters()):
+            raise ModelError(
+                "the model must be in float32, as everything is computed; call `.float()` on it first"
+            )
         classes = given.classes
         model_digest = _digest(given)
     elif spec.model.vectors is not None:
@@ -147,8 +157,8 @@ def _planned(spec: asked.Spec, given: AttentiveClassifier | None) -> _Plan:
     return _Plan(spec, read, audited, split, earlier, asked.run_id(spec, digest, model_digest))
 
 
-def _resolved(kind: str, entry: Any, make: Callable[[Any], Any]) -> tuple[str, Any]:
-    """The name under which an entry of the spec stands in the tables, and the thing it names."""
+def _resolved(kind: str, entry: Any, make: Callable[[Any], Any], faults: list[str]) -> tuple[str, Any]:
+    """The name under which an entry of the spec stands in the tables, and the thing it names; or one more fault."""
     if not isinstance(entry, asked.Outside):
         return entry.name, make(entry)
     parameters = {key: value for key, value in entry if key != "name"}
@@ -160,7 +170,8 @@ def _resolved(kind: str, entry: Any, make: Callable[[Any], Any]) -> tuple[str, A
             raise TypeError("it must say in `objective` what its scores explain")
         return entry.name.replace(":", "."), made
     except (ImportError, AttributeError, ValueError, TypeError) as error:
-        raise SpecError(f"`{entry.name}` cannot be used as a {kind}: {error}") from None
+        faults.append(f"`{entry.name}` cannot be used as a {kind}: {error}")
+        return entry.name, None
 
 
 def _measure(entry: asked.Measure) -> Any:
@@ -187,7 +198,7 @@ def _model(
         else:
             model = _trained(plan, draft, device, progress)
         checkpoint.save(model, saved)
-        (draft.folder / _LAST_EPOCH).unlink(missing_ok=True)
+    (draft.folder / _LAST_EPOCH).unlink(missing_ok=True)
     return checkpoint.load(saved).to(device).eval()
 
 

@@ -198,7 +198,7 @@ class Permuted(_Strict):
     """Attention re-assigned to the tokens at random."""
 
     name: Literal["permuted"] = "permuted"
-    draws: int = Field(100, ge=1, le=100_000)
+    draws: int = Field(100, ge=1, le=10_000)
 
 
 class Uniform(_Strict):
@@ -445,10 +445,11 @@ def _short(value: object) -> str:
 
 def _settings(loc: tuple[int | str, ...]) -> list[str]:
     """The settings that exist where an unknown one was given."""
-    by_tag: dict[str, type[BaseModel]] = {
-        "planted": Planted, "sst": Sst, "imdb": Imdb, "file": File, "hub": Hub, "attentive": Attentive,
-        "earlier": Earlier, "train": Train, "measure": Measure, "permuted": Permuted, "uniform": Uniform,
-        "adversarial_exact": AdversarialExact, "adversarial_search": AdversarialSearch,
-    }  # fmt: skip
+    named = (
+        *(Planted, Sst, Imdb, File, Hub, Attentive, Earlier),
+        *(Permuted, Uniform, AdversarialExact, AdversarialSearch),
+    )
+    by_tag: dict[str, type[BaseModel]] = {model.model_fields["name"].default: model for model in named}
+    by_tag |= {"train": Train, "measure": Measure}
     model = next((by_tag[str(p)] for p in reversed(loc[:-1]) if str(p) in by_tag), Spec)
     return list(model.model_fields)

@@ -90,7 +90,7 @@ def measure(work: Work, name: str, ask: Measure) -> None:
     def rows_of(chunk: Sequence[Instance]) -> pa.Table:
         scores: dict[tuple[int, int], np.ndarray] = {}
         for positions, batch in _batches(work.model, chunk):
-            values = ask(work.model, batch).float().cpu().numpy()
+            values = _checked(name, ask(work.model, batch), batch).float().cpu().numpy()
             audited = batch.audit_mask.cpu().numpy()
             for row, position in enumerate(positions):
                 for step in range(values.shape[1]):
@@ -166,6 +166,21 @@ def _instance_row(
         "output": output,
         "n_audited": sum(audited),
     }
+
+
+def _checked(name: str, scores: torch.Tensor, batch: Batch) -> torch.Tensor:
+    """What a measure gave, if it is what a measure must give; measures may come from outside."""
+    rows, tokens = batch.token_ids.shape
+    if scores.ndim != 3 or (scores.shape[0], scores.shape[2]) != (rows, tokens):
+        raise ModelError(
+            f"measure `{name}` must give scores of the shape [batch={rows}, step, token={tokens}], "
+            f"found {list(scores.shape)}"
+        )
+    if (scores[batch.audit_mask[:, None].expand_as(scores)] < 0).any():
+        raise ModelError(
+            f"measure `{name}` must give scores ≥ 0 (how much, not in which direction), found less"
+        )
+    return scores
 
 
 def _status(scores: np.ndarray) -> str:

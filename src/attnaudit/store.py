@@ -12,7 +12,6 @@ the part in hand. Reading needs no torch.
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import io
 import json
@@ -23,7 +22,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -38,7 +37,10 @@ _REQUIRED = ("run_id", "spec", "classes", "data", "model", "environment", "secon
 _PARTIAL = ".partial"
 _LOCK = "lock"
 _SECONDS = "seconds.json"
+_CONDITIONS = "conditions.json"
+_HELPERS = (_SECONDS, _CONDITIONS, _LOCK)
 _TEMPORARY = ".tmp"
+_NOT_CONTENT = (MANIFEST, REPORT, *_HELPERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +94,7 @@ class Draft:
         Returns:
             The finished run folder.
         """
-        for leftover in (self.folder / _SECONDS, self.folder / _LOCK, *self.folder.rglob(f"*{_TEMPORARY}*")):
-            leftover.unlink(missing_ok=True)
-        files = sorted(p for p in self.folder.rglob("*") if p.is_file() and p.name != MANIFEST)
+        files = sorted(p for p in self.folder.rglob("*") if p.is_file() and p.name not in _NOT_CONTENT)
         content: dict[str, Any] = dict(manifest)
         content["tables"] = {}
         content["files"] = {}
@@ -112,11 +112,13 @@ class Draft:
         content["complete"] = True
         content["manifest_sha256"] = _manifest_digest(content)
         write_atomically(self.folder / MANIFEST, json.dumps(content, indent=1, ensure_ascii=False).encode())
-        if self.final.exists():  # another process finished the same run first: its numbers are the same
+        if find(self.final.parent, self.final.name):  # another process was first: its numbers are the same
             shutil.rmtree(self.folder)
-        else:
-            self.folder.rename(self.final)
-            _flush_folder(self.final.parent)
+            return self.final
+        self.folder.rename(self.final)
+        _flush_folder(self.final.parent)
+        for helper in _HELPERS:  # last, so that a kill before this line leaves a draft that can go on
+            (self.final / helper).unlink(missing_ok=True)
         return self.final
 
     def _part(self, table: str, stage: str, number: int) -> Path:
@@ -124,27 +126,56 @@ class Draft:
 
 
 @contextmanager
-def draft(store: str | Path, name: str) -> Iterator[Draft]:
+def draft(store: str | Path, name: str, conditions: Mapping[str, Any] | None = None) -> Iterator[Draft]:
     """The folder of a run in the making: a new one, or what an interrupted attempt left.
 
+    An attempt that was made under other `conditions` (another device, say) is thrown away: its parts and new ones
+    would not be of one piece.
+
     Raises:
-        StoreError: another process is writing the same run, or the folder cannot be made.
+        StoreError: another process is writing the same run, the folder cannot be made, or its place is taken.
     """
     final = Path(store) / name
     folder = final.with_name(name + _PARTIAL)
+    if final.exists() and find(store, name) is None:
+        raise StoreError(f"{final}: stands in the way and is no finished run; move it elsewhere")
     with _said_plainly(folder):
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / _LOCK).open("w")
     with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise StoreError(
-                f"{folder}: another process is writing this run; wait for it, or stop it"
-            ) from None
+        _hold(lock, folder)
+        _same_conditions(folder, dict(conditions or {}))
         for leftover in folder.rglob(f"*{_TEMPORARY}*"):
             leftover.unlink(missing_ok=True)
         yield Draft(folder, final)
+
+
+def _hold(lock: IO[str], folder: Path) -> None:
+    """Keep other processes out, where the system can; the lock goes with the process."""
+    try:
+        import fcntl
+    except ImportError:  # no such locks on Windows; reading runs must work there all the same
+        return
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise StoreError(f"{folder}: another process is writing this run; wait for it, or stop it") from None
+
+
+def _same_conditions(folder: Path, conditions: dict[str, Any]) -> None:
+    path = folder / _CONDITIONS
+    try:
+        before = json.loads(path.read_text())
+    except (FileNotFoundError, ValueError):
+        before = None
+    if before == conditions:
+        return
+    for stale in folder.iterdir():
+        if stale.is_dir():
+            shutil.rmtree(stale)
+        elif stale.name != _LOCK:
+            stale.unlink()
+    write_atomically(path, json.dumps(conditions).encode())
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -266,7 +297,7 @@ def verify(folder: str | Path) -> list[str]:
                 _parsed(place.split("/")[0], folder / place, data)
         except StoreError as error:
             faults.append(str(error))
-    known = {folder / place for place in expected} | {folder / MANIFEST, folder / REPORT}
+    known = {folder / place for place in (*expected, *_NOT_CONTENT)}
     strays = sorted(p for p in folder.rglob("*") if p.is_file() and p not in known)
     return faults + [f"{path}: is not part of the run (the manifest does not know it)" for path in strays]
 

@@ -236,7 +236,7 @@ TABLES: dict[str, Table] = _tables(
             Column(
                 "p_value", pa.float64(), "two-sided, against no correlation", low=0, high=1, nullable=True
             ),
-            Column("n_tokens", pa.int32(), "number of audited tokens", low=0),
+            Column("n_tokens", pa.int32(), "number of tokens compared; 0 where none could be", low=0),
             _STATUS,
         ),
         derived=True,
@@ -276,8 +276,6 @@ TABLES: dict[str, Table] = _tables(
     ),
 )
 """Every table by name, in the order of a reader; derived ones are computed from the others and not stored."""
-
-STORED = tuple(name for name, table in TABLES.items() if not table.derived)
 
 
 def build(name: str, columns: Mapping[str, Any], *, n_rows: int | None = None) -> pa.Table:

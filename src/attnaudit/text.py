@@ -92,17 +92,17 @@ def vocabulary(texts: Iterable[Sequence[Token]], *, min_df: int = 1) -> Vocabula
     return Vocabulary(_SPECIAL + tuple(kept))
 
 
-def length_batches(lengths: Sequence[int], *, budget: int, most: int | None = None) -> list[list[int]]:
+def length_batches(lengths: Sequence[int], *, budget: int) -> list[list[int]]:
     """Positions of `lengths` in batches of similar length, longest first.
 
-    A batch holds at most `budget` padded tokens (and at most `most` rows); a text longer than the budget
+    A batch holds at most `budget` padded tokens; a text longer than the budget
     stands alone. Longest first, so that what does not fit in memory fails at once and not after an hour.
     """
     order = sorted(range(len(lengths)), key=lambda i: (-lengths[i], i))
     batches: list[list[int]] = []
     for i in order:
         head = batches[-1] if batches else None
-        if head and (len(head) + 1) * lengths[head[0]] <= budget and (most is None or len(head) < most):
+        if head and (len(head) + 1) * lengths[head[0]] <= budget:
             head.append(i)
         else:
             batches.append([i])

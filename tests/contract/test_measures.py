@@ -4,9 +4,8 @@ import pytest
 import torch
 
 from attnaudit.importance import MEASURES
+from attnaudit.models import ENCODERS
 from tests import tiny
-
-ENCODERS = ("bilstm", "cnn", "average")
 
 
 @pytest.fixture(params=MEASURES)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -18,7 +19,9 @@ import pytest
 import torch
 
 from attnaudit import store, tables
+from attnaudit.core import Batch
 from attnaudit.errors import DataError, ModelError, StoreError
+from attnaudit.report import write_report
 from attnaudit.result import Result
 from attnaudit.run import audit
 from attnaudit.spec import Spec
@@ -215,6 +218,34 @@ def test_what_is_not_finite_is_said_and_not_computed_with(tmp_path: Path) -> Non
         audit(Spec.parse({"task": {"test": 10}}), model=broken, store=tmp_path)
 
 
+def test_a_model_in_double_precision_is_not_silently_rounded(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="float32"):
+        audit(Spec.parse({"task": {"test": 10}}), model=tiny.model().double(), store=tmp_path)
+
+
+@pytest.mark.parametrize(("name", "message"), [("Signed", "≥ 0"), ("Flat", "of the shape")])
+def test_a_measure_from_outside_that_gives_what_none_may_is_named(
+    tmp_path: Path, name: str, message: str
+) -> None:
+    spec = Spec.parse({"task": {"test": 10}, "measures": [f"tests.end_to_end.test_run:{name}"]})
+    with pytest.raises(ModelError, match=message):
+        audit(spec, model=tiny.model(), store=tmp_path)
+
+
+class Signed:
+    objective = "something signed"
+
+    def __call__(self, _model: object, batch: Batch) -> torch.Tensor:
+        return -torch.ones(batch.token_ids.shape)[:, None]
+
+
+class Flat:
+    objective = "something without steps"
+
+    def __call__(self, _model: object, batch: Batch) -> torch.Tensor:
+        return torch.ones(batch.token_ids.shape)
+
+
 def test_a_model_in_hand_is_audited_as_it_is(tmp_path: Path) -> None:
     spec = Spec.parse({"task": {"name": "planted", "test": 10}})
     model = tiny.model()
@@ -228,10 +259,19 @@ def test_no_text_keeps_texts_out(planted_run: Result, tmp_path: Path) -> None:
     hidden = audit(tiny.small_spec(keep_text=False), store=tmp_path)
     rows = hidden.tables["instances"]
     assert rows["text"].null_count == rows["tokens"].null_count == rows.num_rows
-    word = max(planted_run.tables["instances"]["text"].to_pylist()[0].split(), key=len)
-    for path in hidden.folder.rglob("*"):
-        if path.suffix in (".parquet", ".json", ".html"):
-            assert word.encode() not in path.read_bytes(), path
+    texts = planted_run.tables["instances"]["text"].to_pylist()
+    in_tables = "".join(str(hidden.tables[name].to_pylist()) for name in tables.TABLES)
+    tokens = {
+        word for tokens in planted_run.tables["instances"]["tokens"].to_pylist() for word in tokens[1:-1]
+    }
+    assert len(tokens) > 200
+    own = {"overall", "pool", "end", "start", "test", "ok"}  # words of the tables' own
+    assert [word for word in tokens - own if f"'{word}'" in in_tables] == []
+    page = re.sub(r"<[^>]*>", " ", write_report(hidden).read_text())
+    everything = re.sub(r"\s+", " ", in_tables + page + (hidden.folder / "manifest.json").read_text()).lower()
+    for text in texts:
+        words = text.lower().split()
+        assert not any(" ".join(words[n : n + 3]) in everything for n in range(len(words) - 2)), text
     assert hidden.tables["summary"].equals(planted_run.tables["summary"])
 
 

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from attnaudit.models import load
+from attnaudit.models.interface import delete_each, delete_each_by_trace
 from attnaudit.result import Result
 from attnaudit.run import audit
 from attnaudit.spec import Spec
@@ -58,6 +59,18 @@ def test_exact_is_never_below_the_search_on_any_sentence(run: Result) -> None:
     assert (exact - search).mean() > 0.02
     for kind in ("adversarial_exact", "adversarial_search"):
         assert column(run, kind, "output_tvd").max() <= 0.01 + 1e-9
+
+
+def test_leave_one_out_of_a_trained_model_is_the_literal_one(run: Result) -> None:
+    model = load(run.folder / "model.safetensors")
+    instances = read(run.spec.task, seed=0).splits["test"]
+    batch = model.encode(sorted(instances, key=lambda i: -len(i.fields["text"]))[:40])
+    with torch.no_grad():
+        fast, literal = (
+            torch.softmax(f(model, batch).double(), -1) for f in (delete_each, delete_each_by_trace)
+        )
+    assert (fast - literal).abs().max() <= 1e-5
+    assert (fast[:, :1] - fast).abs().max() > 0.1
 
 
 def test_every_adversary_holds_in_a_full_forward_pass(run: Result) -> None:

@@ -79,17 +79,14 @@ def test_a_chinese_character_is_a_token(text):
     assert [token.text for token in words(text)] == list(text)
 
 
-@given(
-    st.lists(st.integers(0, 60), max_size=60), st.integers(1, 200), st.one_of(st.none(), st.integers(1, 8))
-)
+@given(st.lists(st.integers(0, 60), max_size=60), st.integers(1, 200))
 @LAWS
-def test_batches_hold_everything_once_and_keep_to_the_budget(lengths, budget, most):
-    batches = length_batches(lengths, budget=budget, most=most)
+def test_batches_hold_everything_once_and_keep_to_the_budget(lengths, budget):
+    batches = length_batches(lengths, budget=budget)
     assert sorted(i for batch in batches for i in batch) == list(range(len(lengths)))
     for batch in batches:
         longest = max(lengths[i] for i in batch)
         assert longest == lengths[batch[0]]
         assert len(batch) == 1 or longest * len(batch) <= budget
-        assert most is None or len(batch) <= most
     heads = [lengths[batch[0]] for batch in batches]
     assert heads == sorted(heads, reverse=True)

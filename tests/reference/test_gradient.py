@@ -45,9 +45,20 @@ def test_detached_gradient_is_that_of_constant_weights(encoder: str, attention: 
         assert not torch.allclose(found, MEASURES["gradient_full"](model, batch)[:, 0], rtol=1e-2)
 
 
+@pytest.mark.parametrize("bias", [25.0, -25.0])
+def test_confident_outputs_of_either_class_keep_their_gradient(bias: float) -> None:
+    model = tiny.model(sharp=1.0)
+    with torch.no_grad():
+        model.readout.bias += bias
+    batch = model.encode(tiny.instances(6))
+    scores = MEASURES["gradient_detached"](model, batch)[0, 0, 1:7]
+    assert scores.min() > 0
+    assert len(scores.unique()) == 6
+
+
 def test_a_saturated_output_has_gradient_zero() -> None:
     model = tiny.model()
     with torch.no_grad():
-        model.readout.bias += 200
+        model.readout.bias += 2000
     batch = model.encode(tiny.instances(6))
     assert (MEASURES["gradient_detached"](model, batch) == 0).all()

@@ -71,6 +71,44 @@ def test_torn_temporary_files_are_swept(tmp_path) -> None:
         assert not torn.exists()
 
 
+def test_an_attempt_under_other_conditions_is_not_gone_on_with(tmp_path) -> None:
+    with store.draft(tmp_path, "run", {"threads": 1}) as draft:
+        draft.write("importance", "m", 0, rows("a"))
+    with store.draft(tmp_path, "run", {"threads": 1}) as draft:
+        assert draft.has("importance", "m", 0)
+    with store.draft(tmp_path, "run", {"threads": 2}) as draft:
+        assert not draft.has("importance", "m", 0)
+
+
+def test_a_place_that_is_taken_is_refused_before_anything_is_computed(tmp_path) -> None:
+    (tmp_path / "run").mkdir()
+    with pytest.raises(StoreError, match="stands in the way"), store.draft(tmp_path, "run"):
+        pass
+
+
+def stopped(*_arguments: object, **_named: object) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("killed_at", ["replace", "rename", "unlink"])
+def test_killed_while_finishing_goes_on_or_is_finished(tmp_path, monkeypatch, killed_at: str) -> None:
+    """Whatever step of `finish` is the last, the run can be taken up or is there, whole."""
+    with store.draft(tmp_path, "run") as draft:
+        draft.write("importance", "m", 0, rows("a"))
+        with draft.timed("m"):
+            pass
+        with monkeypatch.context() as patched:
+            patched.setattr(store.Path, killed_at, stopped)
+            with pytest.raises(KeyboardInterrupt):
+                draft.finish(manifest(["no", "yes"]))
+    if store.find(tmp_path, "run") is None:
+        with store.draft(tmp_path, "run") as draft:
+            assert draft.has("importance", "m", 0)
+            assert draft.seconds().keys() == {"m"}
+            draft.finish(manifest(["no", "yes"]))
+    assert store.verify(tmp_path / "run") == []
+
+
 def test_two_processes_do_not_write_one_run(tmp_path) -> None:
     with (
         store.draft(tmp_path, "run"),

@@ -102,18 +102,17 @@ def test_a_vocabulary_begins_with_the_special_words():
 
 
 @pytest.mark.parametrize(
-    ("lengths", "budget", "most", "batches"),
+    ("lengths", "budget", "batches"),
     [
-        ([], 10, None, []),
-        ([3, 5, 4], 10, None, [[1, 2], [0]]),
-        ([3, 5, 4], 100, 2, [[1, 2], [0]]),
-        ([50, 1, 1], 10, None, [[0], [1, 2]]),
-        ([2, 2, 2, 2], 4, None, [[0, 1], [2, 3]]),
-        ([0, 0], 4, None, [[0, 1]]),
+        ([], 10, []),
+        ([3, 5, 4], 10, [[1, 2], [0]]),
+        ([50, 1, 1], 10, [[0], [1, 2]]),
+        ([2, 2, 2, 2], 4, [[0, 1], [2, 3]]),
+        ([0, 0], 4, [[0, 1]]),
     ],
 )
-def test_length_batches(lengths, budget, most, batches):
-    assert length_batches(lengths, budget=budget, most=most) == batches
+def test_length_batches(lengths, budget, batches):
+    assert length_batches(lengths, budget=budget) == batches
 
 
 def test_a_long_text_takes_linear_time():

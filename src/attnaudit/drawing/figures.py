@@ -51,7 +51,7 @@ FIGURES: dict[str, Figure] = {
     ),
     "adversary_histogram": Figure(
         "How far attention can go",
-        "ε-max JSD: the distance from the model’s attention to the furthest one with the same prediction. "
+        "ε-max JSD: the distance from the model’s attention to the furthest one whose output stays within ε. "
         "0.69 is as far as can be; each predicted class sums to 1.",
         _NO_ADVERSARY,
         histograms.adversary,

@@ -39,8 +39,6 @@ def exact_against_search(result: Result) -> pa.Table:
     exact = by_instance.adversary(result, "adversarial_exact")
     search = by_instance.adversary(result, "adversarial_search")
     rows = np.flatnonzero(np.isfinite(exact) & np.isfinite(search))
-    if len(rows) > MOST:
-        rows = rows[np.linspace(0, len(rows) - 1, MOST).round().astype(int)]
     names = np.array(by_instance.identifiers(result), dtype=object)
     group = np.array([None] * len(names), dtype=object)
     for one in groups:
@@ -56,6 +54,8 @@ def exact_against_search(result: Result) -> pa.Table:
 
 def draw_exact_against_search(table: pa.Table) -> Chart:
     """Points above the diagonal."""
+    if len(table) > MOST:
+        table = table.take(pa.array(np.linspace(0, len(table) - 1, MOST).round().astype(int)))
     series = series_of(table, "group")
     axis = alt.Axis(values=[round(0.1 * k, 1) for k in range(8)], format=".1f")
     scale = alt.Scale(domain=[0, 0.7], nice=False)

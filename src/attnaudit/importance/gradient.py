@@ -33,7 +33,8 @@ class Gradient:
         """Costs one forward and one backward pass a step."""
         embedding = model.embed(batch).detach().requires_grad_(True)
         constant = (lambda _site, weights: weights.detach()) if self.detached else None
-        with torch.enable_grad():
+        # cuDNN refuses the backward pass of an LSTM that is not in training mode.
+        with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):
             explained = predicted_probability(model.trace(batch, embedding=embedding, intervention=constant))
             gradients = [
                 # Rows do not meet in the model, so the gradient of the sum holds each row's own.

@@ -32,7 +32,7 @@ QUANTITIES = ((0.1, "few texts"), (0.5, "some texts"), (0.9, "most texts"), (Non
 STATUS_WORDS = {
     "too_short": "too few tokens",
     "constant": "constant scores",
-    "diverged": "the search diverged",
+    "diverged": "scores that are not finite",
     "censored": "censored",
     "infeasible": "no solution",
     "budget": "over budget",
@@ -42,8 +42,8 @@ STATUS_WORDS = {
 }
 """Why a value is missing, as a reader meets it."""
 
-_SLACK = 1e-3
-"""Nats by which a search in single precision may pass the optimum without anything being wrong."""
+_SLACK = 1e-9
+"""Nats by which rounding may put a search above the optimum without anything being wrong."""
 
 _SHORT = {
     "agreement": "agreement with other measures",
@@ -287,7 +287,7 @@ def evidence(found: Mapping[str, Number], chance: Number | None, by_group: Mappi
     if attention is None or attention.value is None:
         best = max(defined, key=lambda measure: defined[measure].value or 0.0)
         share = percent(defined[best].value)
-        return f"Attention was not measured; {worded(best)} finds most of the evidence ({share})."
+        return f"Attention was not measured; {worded(best)} finds more of the evidence than the others ({share})."
     text = f"Attention finds the known evidence {_against(attention, chance)}: "
     text += f"{percent(attention.value)} ({percent_interval(attention)}) of the words it ranks highest are evidence"
     if chance is not None and chance.value is not None:

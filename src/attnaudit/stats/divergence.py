@@ -1,4 +1,4 @@
-"""How far apart two distributions are: TVD, KL, JSD; and how spread out one is.
+"""How far apart two distributions are: TVD and JSD.
 
 All along the last axis, in float64, natural logarithm. The other axes broadcast.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
-from scipy.special import entr, rel_entr
+from scipy.special import rel_entr
 
 Values = Float[np.ndarray, "..."] | np.float64
 """One value a row: an array, or a number where there is one row."""
@@ -35,11 +35,6 @@ def jensen_shannon_divergence(p: ArrayLike, q: ArrayLike) -> Values:
     middle = 0.5 * (p + q)
     value = 0.5 * (rel_entr(p, middle) + rel_entr(q, middle)).sum(axis=-1)
     return np.clip(value, 0.0, LN2)
-
-
-def entropy(p: ArrayLike) -> Values:
-    """−Σ p ln p in nats ∈ [0, ln n] (0 = all on one). Oracle: `scipy.stats.entropy`."""
-    return entr(_array(p)).sum(axis=-1)
 
 
 def _array(values: ArrayLike) -> np.ndarray:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from attnaudit import spec as specs
-from attnaudit.errors import DataError, SpecError, unknown_name
+from attnaudit.errors import DataError, SpecError, UnknownNameError, unknown_name
 from attnaudit.tasks import classification, files, hub, planted
 from attnaudit.tasks.corpus import Corpus
 
@@ -78,7 +78,7 @@ def available() -> list[Availability]:
 def _outside(name: str) -> Callable[..., Corpus]:
     """The function that `my_module:my_task` names."""
     if ":" not in name:
-        raise SpecError(f"`task`: {unknown_name('task', name, TASKS)}")
+        raise UnknownNameError(f"`task`: {unknown_name('task', name, TASKS)}")
     try:
         task = pkgutil.resolve_name(name)
     except (ImportError, AttributeError, ValueError) as error:
