@@ -7,6 +7,7 @@ is already there is not computed again.
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import pkgutil
 import re
@@ -153,7 +154,9 @@ def _planned(spec: asked.Spec, given: AttentiveClassifier | None) -> _Plan:
     if not audited:
         raise DataError(f"corpus `{read.name}` has no instance to audit in its split `{split}`")
     learned = {} if classes else {name: corpus.digest(read.splits[name]) for name in ("train", "dev")}
-    digest = _hash([read.classes, read.tokeniser, read.min_df, learned, corpus.digest(audited)])
+    digest = _hash(
+        [read.classes, read.tokeniser, read.min_df, learned, corpus.digest(audited), *_sources(spec)]
+    )
     return _Plan(spec, read, audited, split, earlier, asked.run_id(spec, digest, model_digest))
 
 
@@ -275,6 +278,14 @@ def _manifest(plan: _Plan, work: stages.Work, device: str, threads: int) -> dict
     }
 
 
+def _sources(spec: asked.Spec) -> list[str]:
+    """Digests of the modules that are named from outside, so that numbers are made again when one is edited."""
+    entries = [spec.task, *spec.measures, *spec.counterfactuals]
+    modules = [entry.name.partition(":")[0] for entry in entries if isinstance(entry, asked.Outside)]
+    files = [importlib.util.find_spec(name) for name in modules]
+    return [_file_digest(file.origin) for file in files if file is not None and file.origin is not None]
+
+
 def _hash(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
@@ -291,4 +302,4 @@ def _file_digest(path: str) -> str:
         with Path(path).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise SpecError(f"`model.vectors`: {path} cannot be read: {error.strerror}") from None
+        raise SpecError(f"{path} cannot be read: {error.strerror}") from None

@@ -1,7 +1,7 @@
 """What makes a model auditable: four members, and the fast paths that it may offer besides.
 
-A capability is never more than a fast path: each has a generic fallback here, built on `trace`, and a
-contract test says that the two agree. `check_attention` is the one place where replaced weights are checked.
+`replay` and `delete_each` are fast paths and no more: each has a generic fallback here, built on `trace`, and a
+contract test says that the two agree. `evidence` has none: what needs a linear read-out says so. `check_attention` is the one place where replaced weights are checked.
 """
 
 from __future__ import annotations
