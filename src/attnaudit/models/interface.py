@@ -1,7 +1,8 @@
 """What makes a model auditable: four members, and the fast paths that it may offer besides.
 
 `replay` and `delete_each` are fast paths and no more: each has a generic fallback here, built on `trace`, and a
-contract test says that the two agree. `evidence` has none: what needs a linear read-out says so. `check_attention` is the one place where replaced weights are checked.
+contract test says that the two agree. `evidence` has none: what needs a linear read-out says so.
+`check_attention` is the one place where replaced weights are checked.
 """
 
 from __future__ import annotations
