@@ -57,7 +57,18 @@ def environment(device: str, threads: int) -> dict[str, Any]:
         "device": device,
         "precision": "float32",
         "threads": threads,
+        "peak_memory_bytes": _peak_memory(),
     }
+
+
+def _peak_memory() -> int | None:
+    """The most memory that this process has held so far; None where the system does not say."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    unit = 1 if platform.system() == "Darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def _version(package: str) -> str | None:

@@ -11,6 +11,7 @@ import importlib.util
 import json
 import pkgutil
 import re
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -92,11 +93,14 @@ def audit(
     ]
     if faults:
         raise SpecError(*faults)
+    began = time.perf_counter()
     plan = _planned(spec, model)
+    reading = time.perf_counter() - began
     if finished := stored.find(store, plan.name):
         return Result.open(finished)
     conditions = {"device": device, "threads": threads, "torch": torch.__version__, "chunk": stages.CHUNK}
     with stored.draft(store, plan.name, conditions) as draft, _torch_state(threads):
+        draft.count("corpus", reading)
         with draft.timed("model"):
             audited_model = _model(plan, draft, model, device, progress)
         work = stages.Work(audited_model.requires_grad_(False), plan.audited, draft, progress)

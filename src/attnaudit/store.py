@@ -84,9 +84,13 @@ class Draft:
         try:
             yield
         finally:
-            spent = self.seconds()
-            spent[stage] = round(spent.get(stage, 0.0) + time.perf_counter() - start, 3)
-            write_atomically(self.folder / _SECONDS, json.dumps(spent).encode())
+            self.count(stage, time.perf_counter() - start)
+
+    def count(self, stage: str, seconds: float) -> None:
+        """Add wall seconds to those of a stage."""
+        spent = self.seconds()
+        spent[stage] = round(spent.get(stage, 0.0) + seconds, 3)
+        write_atomically(self.folder / _SECONDS, json.dumps(spent).encode())
 
     def finish(self, manifest: Mapping[str, Any]) -> Path:
         """Write the manifest with the digests of everything, and give the folder its name.

@@ -31,6 +31,9 @@ from attnaudit.stats.classification import binary_scores
 from attnaudit.store import write_atomically
 
 _EVALUATION_TOKENS = 16_384
+_TRAINING_TOKENS = 32_768
+"""Padded tokens that go forwards and backwards at a time. The loss is a sum, so a batch of longer texts is taken in
+parts without changing a step; 32 texts of up to 1,000 tokens are one part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +107,15 @@ def fit(
         total = 0.0
         batches = bucketed([len(row) for row in ids], settings.batch, np.random.default_rng([seed, number]))
         for done, rows in enumerate(batches, start=1):
-            logits = model.trace(model.pad([ids[i] for i in rows])).logits[:, 0]
-            loss = _loss(logits, targets[rows], weight)
             optimiser.zero_grad()
-            loss.backward()
+            for part in text.length_batches([len(ids[i]) for i in rows], budget=_TRAINING_TOKENS):
+                some = [rows[i] for i in sorted(part)]  # one part keeps the batch as it is, to the bit
+                loss = _loss(
+                    model.trace(model.pad([ids[i] for i in some])).logits[:, 0], targets[some], weight
+                )
+                loss.backward()
+                total += loss.item()
             optimiser.step()
-            total += loss.item()
             progress("training", (number - 1) * len(batches) + done, settings.epochs * len(batches))
         model.eval()
         if not math.isfinite(total):

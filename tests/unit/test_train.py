@@ -56,6 +56,16 @@ def test_resumed_training_ends_with_the_same_bits(tmp_path) -> None:
         assert torch.equal(a, b), name
 
 
+def test_a_batch_of_long_texts_taken_in_parts_is_the_same_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, parts = trainable(), trainable()
+    expected, _ = fit(whole, 1)
+    monkeypatch.setattr(train, "_TRAINING_TOKENS", 30)
+    found, _ = fit(parts, 1)
+    assert found[0].train_loss == pytest.approx(expected[0].train_loss, rel=1e-5)
+    for (name, a), (_, b) in zip(whole.state_dict().items(), parts.state_dict().items(), strict=True):
+        assert torch.allclose(a, b, atol=2e-4), name
+
+
 def test_a_loss_that_is_no_number_ends_the_training_in_words() -> None:
     model = trainable()
     with torch.no_grad():
