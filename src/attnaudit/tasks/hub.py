@@ -66,11 +66,11 @@ def _loaded(spec: specs.Hub) -> Any:
     if reason := unready():
         raise DataError(f"data set `{spec.dataset}`: {reason}")
     library = importlib.import_module("datasets")
+    if not sys.stderr.isatty():
+        library.disable_progress_bars()
     try:
         return library.load_dataset(spec.dataset, spec.subset)
-    except (
-        Exception
-    ) as error:  # the library passes on the errors of half a dozen others, without a common root
+    except Exception as error:  # the library passes on those of half a dozen others, without a common root
         cause = " ".join(str(error).split()) or type(error).__name__
         raise DataError(
             f"data set `{spec.dataset}` cannot be loaded: {cause[:300]}. Check the name and the `subset`, "

@@ -41,6 +41,7 @@ def served(monkeypatch):
 
         module = ModuleType("datasets")
         module.load_dataset = load_dataset
+        module.disable_progress_bars = lambda: None
         monkeypatch.setitem(sys.modules, "datasets", module)
         return calls
 
