@@ -37,6 +37,7 @@ from attnaudit.tasks import corpus
 from attnaudit.train import Epoch, fit
 
 _LAST_EPOCH = "last-epoch.safetensors"
+_COVERAGE = "vectors.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,8 +229,10 @@ def _trained(plan: _Plan, draft: stored.Draft, device: str, progress: Progress) 
         hidden=spec.model.hidden,
     )
     if spec.model.vectors is not None:
-        vectors, _ = read_vectors(spec.model.vectors, vocabulary, spec.model.embedding)
+        vectors, found = read_vectors(spec.model.vectors, vocabulary, spec.model.embedding)
         model.embedding.weight.data.copy_(vectors)
+        coverage = json.dumps({"found": found, "words": len(vocabulary)})
+        stored.write_atomically(draft.folder / _COVERAGE, coverage.encode())
     model.to(device)
     last = draft.folder / _LAST_EPOCH
     epochs, best = fit(model, train, dev, spec.train, seed=spec.seed, checkpoint=last, progress=progress)
@@ -276,10 +279,16 @@ def _manifest(plan: _Plan, work: stages.Work, device: str, threads: int) -> dict
         "spec": plan.spec.plain(),
         "classes": list(plan.corpus.classes),
         "data": record.data(plan.corpus, work.model) | audited,
-        "model": record.model(work.model, plan.earlier),
+        "model": record.model(work.model, plan.earlier) | {"vectors": _coverage(work.draft)},
         "environment": record.environment(device, threads),
         "seconds": work.draft.seconds(),
     }
+
+
+def _coverage(draft: stored.Draft) -> dict[str, int] | None:
+    """How many words of the vocabulary had a vector in the file that was given; None where none was."""
+    path = draft.folder / _COVERAGE
+    return json.loads(path.read_text()) if path.exists() else None
 
 
 def _sources(spec: asked.Spec) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import importlib
 import json
 import os
@@ -303,6 +304,25 @@ def test_limit_audits_a_drawn_part_and_trains_on_everything(planted_run: Result,
     ids = planted_run.tables["instances"]["instance_id"].to_pylist()
     drawn = few.tables["instances"]["instance_id"].to_pylist()
     assert drawn == [i for i in ids if i in set(drawn)] != ids[:11]
+
+
+def test_word_vectors_are_read_and_their_coverage_is_recorded(tmp_path: Path) -> None:
+    path = tmp_path / "vectors.txt.gz"
+    words = {"the": 1.0, "wonderful": 2.0, "unheard-of": 3.0}
+    lines = "3 24\n" + "".join(f"{word} {' '.join([str(value)] * 24)}\n" for word, value in words.items())
+    path.write_bytes(gzip.compress(lines.encode()))
+    spec = tiny.small_spec(
+        model={"embedding": 24, "hidden": 16, "vectors": str(path)}, measures=["attention"]
+    )
+    result = audit(spec, store=tmp_path / "store")
+    vectors = result.manifest["model"]["vectors"]
+    assert vectors["found"] == 2
+    assert f"2 of {vectors['words']:,} of them from a file" in write_report(result).read_text()
+    assert vectors["words"] == result.manifest["model"]["vocabulary"] > 200
+    assert store.verify(result.folder) == []
+    path.write_bytes(gzip.compress((lines + "the 1.0\n").encode()))
+    with pytest.raises(DataError, match=r"line 5: .*24 numbers"):
+        audit(spec, store=tmp_path / "store")
 
 
 def test_odd_texts_go_through(tmp_path: Path) -> None:

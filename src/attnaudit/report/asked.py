@@ -115,6 +115,10 @@ def _model(model: Mapping[str, Any]) -> str:
         parts.append(f"{model['hidden']} hidden units")
     if "embedding" in model:
         parts.append(f"word vectors of {model['embedding']} dimensions")
+    if vectors := model.get("vectors"):
+        parts.append(
+            f"{vectors['found']:,} of {vectors['words']:,} of them from a file, the others 0 at first"
+        )
     if "vocabulary" in model:
         parts.append(f"a vocabulary of {model['vocabulary']:,}")
     if "parameters" in model:
