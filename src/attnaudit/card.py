@@ -6,7 +6,7 @@ from them. There is no answer to "is attention explanation?": only to which use 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
@@ -31,6 +31,9 @@ class Policy:
     choice, because agreeing with yardsticks that hardly agree with each other shows little; in the published
     models it lies between .24 and .68.
 
+    `least_texts`: fewer texts than this get no verdict. 30 is our choice, because a percentile bootstrap of fewer
+    covers less than it says.
+
     `permutation_tvd`: median over texts of the median output change under permuted attention. 0.1 is our choice,
     because below it re-assigning the weights at random leaves the typical prediction where it was to within
     ten points of probability; the paper shows the distribution and gives no threshold.
@@ -38,6 +41,7 @@ class Policy:
 
     share_of_ceiling: float = 0.8
     least_ceiling: float = 0.4
+    least_texts: int = 30
     permutation_tvd: float = 0.1
 
 
@@ -59,7 +63,7 @@ class Answer:
 
 _TITLES = {
     "agreement": "Does attention rank the words as other measures of importance do?",
-    "exclusiveness": "Does the prediction need this attention, and not just any?",
+    "exclusiveness": "Does the prediction change when the same weights go to other words?",
     "necessity": "Does the model need learned attention at all?",
     "consistency": "Would another training run have attended to the same words?",
     "removal": "Do the most attended words decide the prediction?",
@@ -135,7 +139,7 @@ def _agreement(numbers: _Numbers, group: str, policy: Policy) -> Answer:
             f" But these two agree with each other at τ = {ceiling.value:.2f} ({_to(ceiling)}), not clearly above "
             f"the {policy.least_ceiling:.1f} from which agreeing with them would show much."
         )
-    return answer(found, sentence, *share, asked)
+    return _enough(answer(found, sentence, *share, asked), policy)
 
 
 def _exclusiveness(numbers: _Numbers, group: str, policy: Policy) -> Answer:
@@ -153,11 +157,19 @@ def _exclusiveness(numbers: _Numbers, group: str, policy: Policy) -> Answer:
     )
     far = numbers.get(("adversary", "adversarial_exact", group, "share_jsd_from_0.4"))
     if far is not None and far.value is not None:
-        share = f"{far.value:.0%}"
         sentence += (
-            f" For {share} of the texts an attention far from the model's own gives the same prediction."
+            f" Shown, not decisive: for {far.value:.0%} of the texts some attention far from the model's own keeps "
+            "the output within ε."
         )
-    return answer(verdict(tvd, asked), sentence, *tvd, asked)
+    return _enough(answer(verdict(tvd, asked), sentence, *tvd, asked), policy)
+
+
+def _enough(answer: Answer, policy: Policy) -> Answer:
+    """The same answer, or `undetermined` where it rests on too few texts to be one."""
+    if answer.n >= policy.least_texts:
+        return answer
+    few = f"Only {answer.n} texts: {policy.least_texts} are asked for a verdict. "
+    return replace(answer, verdict="undetermined", sentence=few + answer.sentence)
 
 
 def _to(estimate: Estimate) -> str:

@@ -89,7 +89,12 @@ def run(
         ),
     ] = False,
     no_text: Annotated[
-        bool, typer.Option("--no-text", help="Keep texts out of tables and report.", rich_help_panel=_DATA)
+        bool,
+        typer.Option(
+            "--no-text",
+            help="Keep texts out of tables and report; the vocabulary of the model still holds words.",
+            rich_help_panel=_DATA,
+        ),
     ] = False,
     from_run: Annotated[
         str | None,
@@ -107,27 +112,35 @@ def run(
         str | None, typer.Option(help=f"One of {', '.join(KNOWN['attention'])}.", rich_help_panel=_MODEL)
     ] = None,
     hidden: Annotated[
-        int | None, typer.Option(help="Units of the encoder (a direction).", rich_help_panel=_MODEL)
+        int | None, typer.Option(help="Units of the encoder, per direction (128).", rich_help_panel=_MODEL)
     ] = None,
     vectors: Annotated[
         str | None,
         typer.Option(help="File of word vectors, GloVe or fastText text format.", rich_help_panel=_MODEL),
     ] = None,
-    epochs: Annotated[int | None, typer.Option(help="Epochs of training.", rich_help_panel=_MODEL)] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="Epochs of training (8).", rich_help_panel=_MODEL)
+    ] = None,
     seed: Annotated[
-        int | None, typer.Option(help="Seed of everything that is drawn.", rich_help_panel=_MODEL)
+        int | None, typer.Option(help="Seed of everything that is drawn (0).", rich_help_panel=_MODEL)
     ] = None,
     limit: Annotated[
         int | None,
-        typer.Option(help="Audit only so many texts, drawn with the seed.", rich_help_panel=_QUESTIONS),
+        typer.Option(help="Audit only so many texts, drawn with the seed (all).", rich_help_panel=_QUESTIONS),
     ] = None,
     measure: Annotated[
         list[str] | None,
-        typer.Option(help="A measure of importance; repeat for several.", rich_help_panel=_QUESTIONS),
+        typer.Option(
+            help=f"A measure of importance: {', '.join(KNOWN['measure'])}; repeat for several.",
+            rich_help_panel=_QUESTIONS,
+        ),
     ] = None,
     counterfactual: Annotated[
         list[str] | None,
-        typer.Option(help="Another attention to put in; repeat for several.", rich_help_panel=_QUESTIONS),
+        typer.Option(
+            help=f"Another attention to put in: {', '.join(KNOWN['counterfactual'])}; repeat for several.",
+            rich_help_panel=_QUESTIONS,
+        ),
     ] = None,
     search: Annotated[
         bool,
@@ -151,7 +164,11 @@ def run(
     threads: Threads = 1,
     as_json: AsJson = False,
 ) -> None:
-    """Train a model (or take one), audit its attention on every test text, write the report."""
+    """Train a model (or take one), audit its attention on every test text, write the report.
+
+    Without SPEC, --task or --data it audits the generated corpus `planted`. `attnaudit show RUN` prints the
+    answers again.
+    """
     flags: dict[str, Any] = {
         "task": _task(task, data, dev_path=dev_data, test_path=test_data, text_column=text_column,
                       label_column=label_column, split_column=split_column, drop_empty=drop_empty or None),
@@ -165,6 +182,8 @@ def run(
         "counterfactuals": counterfactual,
     }  # fmt: skip
     values = merged(read_values(spec) if spec else {}, _given(**flags))
+    if from_run and data:
+        values["task"] = _columns_of(_folder(from_run, store)) | values["task"]
     for setting in settings or []:
         values = merged(values, _setting(setting))
     asked = Spec.parse(values, source=str(spec) if spec else "spec")
@@ -205,9 +224,12 @@ def report(
 @app.command("show")
 def show_run(run: Run, store: Store = Path("runs"), as_json: AsJson = False) -> None:
     """Print the summary of a run."""
+    from attnaudit import store as stored
+
     result = _open(run, store)
     if as_json:
-        print(json.dumps(_plain(result, None), ensure_ascii=False, indent=1))
+        written = result.folder / stored.REPORT
+        print(json.dumps(_plain(result, written if written.exists() else None), ensure_ascii=False, indent=1))
     else:
         show(result)
 
@@ -327,8 +349,11 @@ def _open(run: str, store: Path) -> Any:
 
 
 def _folder(run: str, store: Path) -> Path:
-    """A folder of that name, else the run of that name in the store."""
-    return Path(run) if Path(run).is_dir() or not (store / run).is_dir() else store / run
+    """A folder of that name, else the run of that name or id in the store."""
+    if Path(run).is_dir():
+        return Path(run)
+    by_id = sorted(store.glob(f"*-{run}")) if run.isalnum() else []
+    return next((path for path in (store / run, *by_id) if path.is_dir()), Path(run))
 
 
 def _task(task: str | None, data: str | None, **columns: Any) -> dict[str, Any] | str | None:
@@ -340,6 +365,14 @@ def _task(task: str | None, data: str | None, **columns: Any) -> dict[str, Any] 
     if data.startswith("hf:"):
         return _given(name="hub", dataset=data.removeprefix("hf:"), **columns)
     return _given(name="file", path=data, **columns)
+
+
+def _columns_of(folder: Path) -> dict[str, Any]:
+    """The columns that an earlier run read, for other data of the same kind."""
+    from attnaudit import store as stored
+
+    task = stored.read_manifest(folder)["spec"]["task"]
+    return {name: task[name] for name in ("text_column", "label_column") if name in task}
 
 
 def _given(**values: Any) -> dict[str, Any]:

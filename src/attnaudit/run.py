@@ -14,7 +14,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +152,11 @@ def _planned(spec: asked.Spec, given: AttentiveClassifier | None) -> _Plan:
         )
     if classes is None:
         read = corpus.divided(read, seed=spec.seed)
+    else:
+        unknown = (
+            "What the model was trained on is not known to this run: texts it has seen may be among these."
+        )
+        read = replace(read, notes=(*read.notes, unknown))
     split = "test" if "test" in read.splits else next(iter(read.splits))
     audited = read.splits[split]
     if spec.limit is not None:

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bars
 from rich.table import Table
 
+from attnaudit.card import Answer
 from attnaudit.result import Result
 from attnaudit.stats.inference import Estimate
 from attnaudit.summary import OVERALL, lookup
@@ -24,6 +25,7 @@ _SHOWN = (
     ("permutation", "median_tvd", "output change, median"),
     ("permutation", "share_flipped", "decision flipped"),
     ("uniform", "median_tvd", "output change, median"),
+    ("uniform", "share_flipped", "decision flipped"),
     ("adversary", "mean_jsd", "JSD, mean"),
     ("adversary", "share_jsd_from_0.4", "JSD ≥ 0.4"),
     ("adversary", "share_flipped", "decision flipped"),
@@ -83,9 +85,18 @@ def show(result: Result, *, width: int | None = None) -> None:
     for answer in answered:
         if answer.group == OVERALL:
             style = _VERDICT_STYLE[answer.verdict]
-            answers.add_row(answer.title, f"[{style}]{answer.verdict}[/]", printable(answer.sentence))
+            said = f"{answer.sentence}{_by_class(answer, answered)}"
+            answers.add_row(answer.title, f"[{style}]{answer.verdict}[/]", printable(said))
     console.print(answers)
     console.print(numbers)
+
+
+def _by_class(overall: Answer, answered: Sequence[Answer]) -> str:
+    """The verdicts of the classes, where they are not all that of the whole: an average may hide opposites."""
+    classes = [a for a in answered if a.question == overall.question and a.group != OVERALL]
+    if all(a.verdict == overall.verdict for a in classes):
+        return ""
+    return " By class: " + "; ".join(f"{a.group}: {a.verdict}" for a in classes) + "."
 
 
 def printable(text: str) -> str:

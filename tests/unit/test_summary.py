@@ -202,11 +202,22 @@ def test_what_was_not_measured_is_not_answered() -> None:
 
 @pytest.mark.parametrize(("tvd", "expected"), [(0.3, "supported"), (0.02, "not supported")])
 def test_exclusiveness_follows_the_permutations(tvd: float, expected: str) -> None:
-    draws = counterfactual("permuted", [[tvd + 0.001 * n] for n in range(20)])
-    table = importance(attention=[[0.2, 0.8]] * 20)
+    draws = counterfactual("permuted", [[tvd + 0.001 * n] for n in range(40)])
+    table = importance(attention=[[0.2, 0.8]] * 40)
     summary = summarise(
-        stored(instances=instances([0, 1] * 10), importance=table, counterfactual=draws), ["no", "yes"]
+        stored(instances=instances([0, 1] * 20), importance=table, counterfactual=draws), ["no", "yes"]
     )
     answer = next(a for a in card(summary) if a.question == "exclusiveness")
     assert answer.verdict == expected
     assert f"{answer.value:.3f}" in answer.sentence
+
+
+def test_few_texts_get_no_verdict() -> None:
+    draws = counterfactual("permuted", [[0.5 + 0.001 * n] for n in range(29)])
+    table = importance(attention=[[0.2, 0.8]] * 29)
+    stored_tables = stored(instances=instances([0] * 29), importance=table, counterfactual=draws)
+    summary = summarise(stored_tables, ["no", "yes"])
+    answer = next(a for a in card(summary) if a.question == "exclusiveness")
+    assert answer.verdict == "undetermined"
+    assert answer.sentence.startswith("Only 29 texts")
+    assert card(summary, policy=Policy(least_texts=29))[1].verdict == "supported"

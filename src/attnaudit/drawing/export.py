@@ -77,6 +77,7 @@ def for_paper(chart: Chart) -> dict[str, Any]:
     spec = fixed(chart, COLUMN_WIDTH)
     spec["height"] = round(spec["height"] * 0.7)
     spec["background"] = "white"
+    spec["padding"] = {"left": 4, "right": 16, "top": 4, "bottom": 4}  # labels beside the plot may end in it
     config = spec["config"]
     config["font"] = _FONT
     config["axis"] |= {"labelFontSize": 7.5, "titleFontSize": 8, "titlePadding": 4, "labelLimit": 72}

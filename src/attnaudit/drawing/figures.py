@@ -35,7 +35,7 @@ FIGURES: dict[str, Figure] = {
     "tau_pairs": Figure(
         "The three pairs of measures",
         "How τ is distributed over texts. The dotted curve, gradient with leave-one-out, is the ceiling: attention "
-        "can hardly agree more with either than they agree with each other.",
+        "can be held against it: two accepted measures agree with each other no better than that.",
         _NO_AGREEMENT,
         curves.tau_pairs,
         curves.draw_tau_pairs,
