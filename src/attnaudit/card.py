@@ -63,7 +63,7 @@ class Answer:
 
 _TITLES = {
     "agreement": "Does attention rank the words as other measures of importance do?",
-    "exclusiveness": "Does the prediction change when the same weights go to other words?",
+    "exclusiveness": "Does permuting the attention change the prediction?",
     "necessity": "Does the model need learned attention at all?",
     "consistency": "Would another training run have attended to the same words?",
     "removal": "Do the most attended words decide the prediction?",
