@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 
 from attnaudit import spec
 from attnaudit.tasks import corpus as corpora
-from attnaudit.tasks import planted
+from attnaudit.tasks import planted, planted_language
 from attnaudit.text import words
 
 DEFAULT = spec.Planted()
@@ -28,12 +28,12 @@ def labels_read_off(pieces):
     polarities = []
     negated = False
     for piece in pieces:
-        if piece in planted.NEGATORS:
+        if piece in planted_language.NEGATORS:
             assert not negated, pieces
             negated = True
             continue
-        polarity = 1 if piece in planted.POSITIVE else 0
-        assert polarity == 1 or piece in planted.NEGATIVE, piece
+        polarity = 1 if piece in planted_language.POSITIVE else 0
+        assert polarity == 1 or piece in planted_language.NEGATIVE, piece
         polarities.append(1 - polarity if negated else polarity)
         negated = False
     assert not negated, pieces
@@ -118,11 +118,11 @@ def test_what_is_no_evidence_says_nothing_about_the_label():
         inside = {(span.start, span.end) for span in instance.rationales[0]}
         for token in words(instance.fields["text"]):
             if (token.start, token.end) not in inside and token.text in {
-                *planted.POSITIVE,
-                *planted.NEGATIVE,
+                *planted_language.POSITIVE,
+                *planted_language.NEGATIVE,
             }:
                 total += 1
-                agree += (token.text in planted.POSITIVE) == instance.target
+                agree += (token.text in planted_language.POSITIVE) == instance.target
     assert total > 1500
     assert abs(agree / total - 0.5) < 0.04
 
@@ -132,17 +132,18 @@ def test_negators_stand_outside_the_evidence_too():
     for instance in all_of(planted.planted(DEFAULT, 0)):
         inside = {span.start for span in instance.rationales[0]}
         outside += sum(
-            t.text in planted.NEGATORS and t.start not in inside for t in words(instance.fields["text"])
+            t.text in planted_language.NEGATORS and t.start not in inside
+            for t in words(instance.fields["text"])
         )
     assert outside > 100
 
 
 def test_share_of_negated_evidence():
     pieces = [evidence(i) for i in all_of(planted.planted(spec.Planted(negation=0.3), 0))]
-    negators = sum(piece in planted.NEGATORS for review in pieces for piece in review)
+    negators = sum(piece in planted_language.NEGATORS for review in pieces for piece in review)
     opinions = sum(len(review) for review in pieces) - negators
     assert abs(negators / opinions - 0.3) < 0.03
-    assert {piece for review in pieces for piece in review} >= set(planted.NEGATORS)
+    assert {piece for review in pieces for piece in review} >= set(planted_language.NEGATORS)
 
 
 def test_evidence_stands_at_the_beginning_in_the_middle_and_at_the_end():
@@ -159,17 +160,19 @@ def test_both_classes_are_equally_frequent():
 
 
 def test_the_vocabulary_of_opinions():
-    assert not set(planted.POSITIVE) & set(planted.NEGATIVE)
+    assert not set(planted_language.POSITIVE) & set(planted_language.NEGATIVE)
     for label in (0, 1):
-        assert len(planted.ADJECTIVES[label]) >= 40
-        assert len(set(planted.ADJECTIVES[label])) == len(planted.ADJECTIVES[label])
-    assert all(len(words(word)) == 1 for word in (*planted.POSITIVE, *planted.NEGATIVE))
+        assert len(planted_language.ADJECTIVES[label]) >= 40
+        assert len(set(planted_language.ADJECTIVES[label])) == len(planted_language.ADJECTIVES[label])
+    assert all(len(words(word)) == 1 for word in (*planted_language.POSITIVE, *planted_language.NEGATIVE))
 
 
 def test_the_grammar_holds_its_promises():
     """Equal token counts within a slot; no opinion word in neutral text; a filler for every rest."""
-    opinions = {*planted.POSITIVE, *planted.NEGATIVE}
-    assert all(len(words(part)) == 1 for names in (planted._FIRST, planted._SECOND) for part in names)
+    opinions = {*planted_language.POSITIVE, *planted_language.NEGATIVE}
+    assert all(
+        len(words(part)) == 1 for names in (planted_language.FIRST, planted_language.SECOND) for part in names
+    )
     for choices in planted._CHOICES.values():
         for slot, options in choices.items():
             assert len({len(words(option)) for option in options}) == 1, slot
