@@ -14,7 +14,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -165,7 +165,16 @@ def _planned(spec: asked.Spec, given: AttentiveClassifier | None) -> _Plan:
         raise DataError(f"corpus `{read.name}` has no instance to audit in its split `{split}`")
     learned = {} if classes else {name: corpus.digest(read.splits[name]) for name in ("train", "dev")}
     digest = _hash(
-        [read.classes, read.tokeniser, read.min_df, learned, corpus.digest(audited), *_sources(spec)]
+        [
+            read.classes,
+            asdict(read.recipe),
+            read.attended,
+            read.query,
+            read.cloze,
+            learned,
+            corpus.digest(audited),
+            *_sources(spec),
+        ]
     )
     return _Plan(spec, read, audited, split, earlier, asked.run_id(spec, digest, model_digest))
 
@@ -219,8 +228,8 @@ def _trained(plan: _Plan, draft: stored.Draft, device: str, progress: Progress) 
     spec = plan.spec
     assert isinstance(spec.model, asked.Attentive)
     train, dev = plan.corpus.splits["train"], plan.corpus.splits["dev"]
-    tokeniser = spec.model.tokeniser or plan.corpus.tokeniser
-    min_df = plan.corpus.min_df if spec.model.min_df is None else spec.model.min_df
+    tokeniser = spec.model.tokeniser or plan.corpus.recipe.tokeniser
+    min_df = plan.corpus.recipe.min_df if spec.model.min_df is None else spec.model.min_df
     tokens = (text.TOKENISERS[tokeniser](instance.fields["text"]) for instance in train)
     vocabulary = text.vocabulary(tokens, min_df=min_df)
     torch.manual_seed(spec.seed)

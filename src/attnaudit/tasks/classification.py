@@ -13,7 +13,7 @@ from pathlib import Path
 from attnaudit import spec as specs
 from attnaudit.errors import DataError
 from attnaudit.instance import Instance
-from attnaudit.tasks.corpus import Corpus, divided, drawn
+from attnaudit.tasks.corpus import Corpus, Recipe, divided, drawn
 from attnaudit.tasks.files import json_records
 from attnaudit.text import words_without_punctuation
 
@@ -37,7 +37,7 @@ def sst(spec: specs.Sst, seed: int) -> Corpus:
         "Official split without neutral sentences; nothing is left out by length (the paper's code leaves "
         "sentences of up to 5 words out)."
     )
-    return Corpus("sst", CLASSES, splits, tokeniser="words-nopunct-1", notes=(note,))
+    return Corpus("sst", CLASSES, splits, recipe=Recipe("words-nopunct-1"), notes=(note,))
 
 
 def imdb(spec: specs.Imdb, seed: int) -> Corpus:
@@ -60,7 +60,7 @@ def imdb(spec: specs.Imdb, seed: int) -> Corpus:
     count = max(1, round(spec.audited * len(kept["test"])))
     notes.append(f"{count} of the kept test reviews are audited, drawn with seed {seed}.")
     splits = {"train": kept["train"], "test": drawn(kept["test"], count, seed=seed)}
-    corpus = Corpus("imdb", CLASSES, splits, tokeniser="words-nopunct-1", min_df=10, notes=tuple(notes))
+    corpus = Corpus("imdb", CLASSES, splits, recipe=Recipe("words-nopunct-1", min_df=10), notes=tuple(notes))
     return divided(corpus, seed=seed)  # which draws the development part and says so
 
 

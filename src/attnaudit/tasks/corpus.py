@@ -20,20 +20,40 @@ WHOLE = "all"  # the one split of a corpus that comes undivided
 
 
 @dataclass(frozen=True, slots=True)
+class Recipe:
+    """How the texts of a corpus are cut and a model is fitted to them, unless the spec says otherwise.
+
+    The defaults are those of the paper's text classification. `tokeniser` is one of `text.TOKENISERS`, `min_df`
+    the fewest training texts that a word of the vocabulary stands in, `embedding` and `hidden` the sizes of a word
+    vector and of the encoder (a direction).
+    """
+
+    tokeniser: str = "words-1"
+    min_df: int = 1
+    embedding: int = 300
+    hidden: int = 128
+    epochs: int = 8
+    batch: int = 32
+
+
+@dataclass(frozen=True, slots=True)
 class Corpus:
     """Instances by split. `Instance.target` is an index into `classes`.
 
     `splits` has the keys `train`, `dev` and `test` as far as the source gives them, or the single key
-    `all` when it comes undivided. `tokeniser` names the tokeniser that suits it (see `text.TOKENISERS`),
-    `min_df` the fewest training texts that a word of its vocabulary stands in. `notes` are sentences for the
-    manifest and the report: what was filtered, drawn or left out.
+    `all` when it comes undivided. `attended` names the field whose tokens are attended to and audited, `query`
+    the one that is read beside it (a question, a hypothesis), if any. In a `cloze` corpus only those classes
+    can be the answer that stand as a token in the attended text. `notes` are sentences for the manifest and
+    the report: what was filtered, drawn or left out.
     """
 
     name: str
     classes: tuple[str, ...]
     splits: Mapping[str, tuple[Instance, ...]]
-    tokeniser: str = "words-1"
-    min_df: int = 1
+    attended: str = "text"
+    query: str | None = None
+    cloze: bool = False
+    recipe: Recipe = Recipe()
     notes: tuple[str, ...] = ()
 
 

@@ -51,7 +51,7 @@ def test_sst_is_read_as_it_stands(folder):
     assert corpus.splits["dev"][3].id == "sst/dev/3"
     assert corpus.splits["dev"][3].target == 1
     assert corpus.splits["dev"][3].rationales == ()
-    assert (corpus.classes, corpus.tokeniser, corpus.min_df) == (
+    assert (corpus.classes, corpus.recipe.tokeniser, corpus.recipe.min_df) == (
         ("negative", "positive"),
         "words-nopunct-1",
         1,
@@ -67,7 +67,7 @@ def test_imdb_is_filtered_cleaned_and_drawn(folder):
     texts = {i.id: i.fields["text"] for split in corpus.splits.values() for i in split}
     assert "imdb/train/pos/long" not in texts
     assert texts["imdb/train/pos/br"] == "one  two three"
-    assert (corpus.tokeniser, corpus.min_df) == ("words-nopunct-1", 10)
+    assert (corpus.recipe.tokeniser, corpus.recipe.min_df) == ("words-nopunct-1", 10)
     notes = " ".join(corpus.notes)
     assert "Of 30 train reviews, 29 with fewer than 10 words were kept and 1 left out." in notes
     assert "10 of the kept test reviews are audited, drawn with seed 7." in notes

@@ -67,7 +67,7 @@ def test_every_format_gives_the_same_corpus(tmp_path, suffix, packed):
         (f"my reviews/{first + 2:06d}", "fine", 1),
     ]
     assert corpus.name == path.name
-    assert (corpus.tokeniser, corpus.min_df, corpus.notes) == ("words-1", 1, ())
+    assert (corpus.recipe.tokeniser, corpus.recipe.min_df, corpus.notes) == ("words-1", 1, ())
 
 
 TEXTS = [

@@ -70,7 +70,7 @@ def test_sizes_ids_and_classes(made):
     assert corpus.classes == ("negative", "positive")
     assert corpus.splits["test"][7].id == "planted/test/000007"
     assert len({instance.id for instance in all_of(corpus)}) == asked.train + asked.dev + asked.test
-    assert (corpus.tokeniser, corpus.min_df) == ("words-1", 1)
+    assert (corpus.recipe.tokeniser, corpus.recipe.min_df) == ("words-1", 1)
 
 
 def test_lengths_are_kept_exactly(made):

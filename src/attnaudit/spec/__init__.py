@@ -11,7 +11,7 @@ import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import (
@@ -28,13 +28,11 @@ from pydantic import (
 )
 
 from attnaudit.errors import SpecError, unknown_name
+from attnaudit.spec.corpora import File, Hub, Imdb, Planted, Sst
+from attnaudit.spec.strict import Strict
 
 NUMBERS_VERSION = 1
 """Raised whenever a change alters a published quantity, so that old runs are not taken for new ones."""
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 KNOWN: Mapping[str, tuple[str, ...]] = {
@@ -58,91 +56,10 @@ def _known(kind: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-_Columns = TypeVar("_Columns", "File", "Hub")
-
-
-# --- tasks -----------------------------------------------------------------------------------------------
-
-
-class Planted(_Strict):
-    """The generated corpus: reviews in which known evidence tokens decide the label."""
-
-    name: Literal["planted"] = "planted"
-    train: int = Field(1600, ge=20, description="number of training reviews")
-    dev: int = Field(200, ge=10, description="number of development reviews")
-    test: int = Field(400, ge=10, description="number of test reviews")
-    evidence: int = Field(2, ge=1, le=8, description="most evidence words in a review")
-    distractors: int = Field(
-        2, ge=0, le=20, description="most opinion words about something else in a review"
-    )
-    negation: float = Field(0.15, ge=0, le=1, description="share of evidence that stands under a negation")
-    noise: float = Field(0.02, ge=0, lt=0.5, description="share of labels that are flipped")
-    shortest: int = Field(12, ge=8, description="fewest words in a review")
-    longest: int = Field(40, ge=8, le=5000, description="most words in a review")
-
-    @model_validator(mode="after")
-    def _lengths(self) -> Planted:
-        if self.shortest > self.longest:
-            raise ValueError(f"`shortest` ({self.shortest}) must not exceed `longest` ({self.longest})")
-        return self
-
-
-class Sst(_Strict):
-    """Stanford Sentiment Treebank, sentences, neutral ones left out."""
-
-    name: Literal["sst"] = "sst"
-
-
-class Imdb(_Strict):
-    """IMDB reviews of fewer than `below` words; a seeded fifth of them is audited, as in the paper."""
-
-    name: Literal["imdb"] = "imdb"
-    below: int = Field(400, ge=2, description="reviews with fewer words than this are kept")
-    audited: float = Field(0.2, gt=0, le=1, description="share of the kept test reviews that is audited")
-
-
-class File(_Strict):
-    """The user's own CSV, TSV, JSON lines or Parquet file with a text and a label column."""
-
-    name: Literal["file"] = "file"
-    path: str = Field(description="the file with all instances, or with the training part")
-    dev_path: str | None = Field(None, description="a file with the development part")
-    test_path: str | None = Field(None, description="a file with the test part")
-    text_column: str = Field("text", description="column that holds the text")
-    label_column: str = Field("label", description="column that holds the class")
-    split_column: str | None = Field(None, description="column that says train, dev or test")
-    drop_empty: bool = Field(False, description="leave rows with an empty text or label out")
-
-    @model_validator(mode="after")
-    def _two_columns(self) -> File:
-        return _two_columns(self)
-
-
-class Hub(_Strict):
-    """A data set of the Hugging Face hub (needs the extra `hub`)."""
-
-    name: Literal["hub"] = "hub"
-    dataset: str = Field(description="name on the hub, or a folder that the `datasets` library can load")
-    subset: str | None = Field(None, description="configuration of the data set")
-    text_column: str = Field("text", description="column that holds the text")
-    label_column: str = Field("label", description="column that holds the class")
-    drop_empty: bool = Field(False, description="leave rows with an empty text or label out")
-
-    @model_validator(mode="after")
-    def _two_columns(self) -> Hub:
-        return _two_columns(self)
-
-
-def _two_columns(task: _Columns) -> _Columns:
-    if task.text_column == task.label_column:
-        raise ValueError(f"text and label must be two columns, found `{task.text_column}` for both")
-    return task
-
-
 # --- models and training ---------------------------------------------------------------------------------
 
 
-class Attentive(_Strict):
+class Attentive(Strict):
     """An encoder, attention over its states, and a linear read-out (Jain & Wallace 2019)."""
 
     name: Literal["attentive"] = "attentive"
@@ -169,14 +86,14 @@ class Attentive(_Strict):
         return self
 
 
-class Earlier(_Strict):
+class Earlier(Strict):
     """The model of an earlier run, audited without training."""
 
     name: Literal["earlier"] = "earlier"
     run: str = Field(description="folder of the earlier run")
 
 
-class Train(_Strict):
+class Train(Strict):
     """How the model is fitted; the defaults are the paper's."""
 
     epochs: int = Field(8, ge=1, le=10_000)
@@ -188,33 +105,33 @@ class Train(_Strict):
 # --- measures and counterfactuals ------------------------------------------------------------------------
 
 
-class Measure(_Strict):
+class Measure(Strict):
     """A measure of importance without parameters."""
 
     name: str
 
 
-class Permuted(_Strict):
+class Permuted(Strict):
     """Attention re-assigned to the tokens at random."""
 
     name: Literal["permuted"] = "permuted"
     draws: int = Field(100, ge=1, le=10_000)
 
 
-class Uniform(_Strict):
+class Uniform(Strict):
     """The same weight on every audited token."""
 
     name: Literal["uniform"] = "uniform"
 
 
-class AdversarialExact(_Strict):
+class AdversarialExact(Strict):
     """The attention furthest away (JSD) among those whose output stays within `epsilon` (TVD)."""
 
     name: Literal["adversarial_exact"] = "adversarial_exact"
     epsilon: float = Field(0.01, gt=0, lt=1)
 
 
-class AdversarialSearch(_Strict):
+class AdversarialSearch(Strict):
     """The paper's own gradient search for the same question: a lower bound."""
 
     name: Literal["adversarial_search"] = "adversarial_search"
@@ -283,7 +200,7 @@ CounterfactualSpec = Annotated[
 ]
 
 
-class Spec(_Strict):
+class Spec(Strict):
     """One audit: which model, on which data, with which questions.
 
     Two specs that are equal ask for the same numbers; where the work is done (device, threads, folder) is
