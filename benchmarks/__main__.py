@@ -21,7 +21,7 @@ from attnaudit.counterfactual.exact import AdversarialExact
 from attnaudit.counterfactual.search import AdversarialSearch
 from attnaudit.instance import Instance
 from attnaudit.models import load
-from attnaudit.models.attentive import AttentiveClassifier
+from attnaudit.models.attentive import AttentiveModel
 from attnaudit.models.interface import delete_each, delete_each_by_trace, replay, replay_by_trace
 
 LENGTHS = (20, 50, 100, 200)
@@ -29,14 +29,14 @@ ROUNDS = 3
 DRAWS = 100
 
 
-def paper_model() -> AttentiveClassifier:
+def paper_model() -> AttentiveModel:
     """Untrained, of the paper's sizes."""
     torch.manual_seed(0)
     words = [text.Token(f"word{letter}{n}", 0, 1) for letter in "abcdefgh" for n in range(500)]
-    return AttentiveClassifier(text.vocabulary([words]), ("no", "yes"), tokeniser="words-1")
+    return AttentiveModel(text.vocabulary([words]), ("no", "yes"), tokeniser="words-1")
 
 
-def texts(model: AttentiveClassifier, length: int, count: int) -> list[Instance]:
+def texts(model: AttentiveModel, length: int, count: int) -> list[Instance]:
     """Random words of the vocabulary that the tokeniser leaves whole."""
     draw = random.Random(length)
     tokenise = text.TOKENISERS[model.settings["tokeniser"]]
@@ -44,7 +44,7 @@ def texts(model: AttentiveClassifier, length: int, count: int) -> list[Instance]
     return [Instance(f"{n}", {"text": " ".join(draw.choices(whole, k=length))}, 0) for n in range(count)]
 
 
-def packed_training_step(model: AttentiveClassifier, lengths: list[int]) -> Callable[[], None]:
+def packed_training_step(model: AttentiveModel, lengths: list[int]) -> Callable[[], None]:
     """Forward and backward of a packed bidirectional LSTM on the same shapes."""
     lstm = nn.LSTM(
         model.embedding.embedding_dim, model.encoder.dim // 2, bidirectional=True, batch_first=True
@@ -59,7 +59,7 @@ def packed_training_step(model: AttentiveClassifier, lengths: list[int]) -> Call
     return step
 
 
-def our_training_step(model: AttentiveClassifier, lengths: list[int]) -> Callable[[], None]:
+def our_training_step(model: AttentiveModel, lengths: list[int]) -> Callable[[], None]:
     """Forward and backward of our encoder."""
     inputs = torch.randn(len(lengths), max(lengths), model.embedding.embedding_dim)
     mask = torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
@@ -67,7 +67,7 @@ def our_training_step(model: AttentiveClassifier, lengths: list[int]) -> Callabl
 
 
 def stages(
-    model: AttentiveClassifier, length: int
+    model: AttentiveModel, length: int
 ) -> dict[str, tuple[int, Callable[[], object], Callable[[], object]]]:
     """For each stage: number of instances, the literal way, ours."""
     count = max(2, 1600 // length)

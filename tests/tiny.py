@@ -10,39 +10,53 @@ import torch
 
 from attnaudit import text
 from attnaudit.instance import Instance
-from attnaudit.models.attentive import AttentiveClassifier
+from attnaudit.models.attentive import AttentiveModel
 from attnaudit.spec import Spec
 
 WORDS = tuple(f"{first}{second}" for first in "bdfgklmnprst" for second in "aeiou")
 
 
 def instances(*lengths: int, seed: int = 0) -> list[Instance]:
-    """Texts of the given numbers of words, of alternating class."""
+    """Texts of the given numbers of words, each with a question of three words, of alternating class."""
     draw = random.Random(seed)
     return [
-        Instance(f"tiny/{number}", {"text": " ".join(draw.choices(WORDS, k=length))}, number % 2)
+        Instance(
+            f"tiny/{number}",
+            {"text": " ".join(draw.choices(WORDS, k=length)), "question": " ".join(draw.choices(WORDS, k=3))},
+            number % 2,
+        )
         for number, length in enumerate(lengths)
     ]
 
 
 def model(
-    encoder: str = "bilstm", attention: str = "additive", *, seed: int = 0, sharp: float = 4.0
-) -> AttentiveClassifier:
+    encoder: str = "bilstm",
+    attention: str = "additive",
+    *,
+    query: bool = False,
+    classes: tuple[str, ...] = ("negative", "positive"),
+    cloze: bool = False,
+    seed: int = 0,
+    sharp: float = 4.0,
+) -> AttentiveModel:
     """An untrained model whose attention and output are spread out enough to tell things apart."""
     vocabulary = text.vocabulary([[text.Token(word, 0, 1) for word in WORDS]])
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        made = AttentiveClassifier(
+        made = AttentiveModel(
             vocabulary,
-            ("negative", "positive"),
+            classes,
+            query="question" if query else None,
+            cloze=cloze,
             encoder=encoder,
             attention=attention,
             embedding=12,
             hidden=16,
         )
         with torch.no_grad():
-            made.scorer.direction.weight *= sharp * 3
-            made.readout.weight *= sharp * 3
+            for name, value in made.named_parameters():
+                if name in ("scorer.direction.weight", "readout.weight", "readout.output.weight"):
+                    value *= sharp * 3
     return made.eval().requires_grad_(False)
 
 
@@ -63,7 +77,7 @@ def small_spec(**changes: Any) -> Spec:
     return Spec.parse(plain | changes)
 
 
-def outputs(made: AttentiveClassifier, texts: Sequence[Instance]) -> torch.Tensor:
+def outputs(made: AttentiveModel, texts: Sequence[Instance]) -> torch.Tensor:
     """Class probabilities in float64, [instance, output]."""
     with torch.no_grad():
         return torch.softmax(made.trace(made.encode(texts)).logits[:, 0].double(), dim=-1)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -23,7 +23,9 @@ class Batch:
     """Instances as one model sees them, padded to the longest.
 
     `token_mask` is True on real tokens (markers included), `audit_mask` on those whose importance is asked
-    (no markers, no padding). `offsets` are characters of the field `text`, None for a marker.
+    (no markers, no padding). `offsets` are characters of the attended field, None for a marker. Where a model
+    reads a question or hypothesis beside the attended text, it is in `query_ids`; where only some classes can be the
+    answer, `candidate_mask` is True on those.
     """
 
     instance_ids: tuple[str, ...]
@@ -32,20 +34,31 @@ class Batch:
     token_ids: Int[Tensor, "batch token"]
     token_mask: Bool[Tensor, "batch token"]
     audit_mask: Bool[Tensor, "batch token"]
+    query_ids: Int[Tensor, "batch query"] | None = None
+    query_mask: Bool[Tensor, "batch query"] | None = None
+    candidate_mask: Bool[Tensor, "batch output"] | None = None
 
     def __len__(self) -> int:
         return len(self.token_ids)
 
     def select(self, rows: slice) -> Batch:
         """Some of the rows, with the padding of all."""
-        return Batch(
-            self.instance_ids[rows],
-            self.tokens[rows],
-            self.offsets[rows],
-            self.token_ids[rows],
-            self.token_mask[rows],
-            self.audit_mask[rows],
+        return self._each(lambda part: part[rows])
+
+    def take(self, rows: Int[Tensor, " row"]) -> Batch:
+        """The given rows, in the given order, with the padding of all."""
+        numbers = rows.tolist()
+        return self._each(
+            lambda part: part[rows] if isinstance(part, Tensor) else tuple(part[i] for i in numbers if part)
         )
+
+    def to(self, device: torch.device) -> Batch:
+        """The same batch with its tensors on the device."""
+        return self._each(lambda part: part.to(device) if isinstance(part, Tensor) else part)
+
+    def _each(self, change: Callable[[Any], Any]) -> Batch:
+        parts: Any = (getattr(self, name) for name in self.__slots__)
+        return Batch(*(None if part is None else change(part) for part in parts))
 
     @property
     def n_audited(self) -> Int[Tensor, " batch"]:
@@ -79,17 +92,6 @@ class Trace:
     def output(self) -> Float[Tensor, "batch step output"]:
         """The distribution over classes, rows sum to 1."""
         return torch.softmax(self.logits, dim=-1)
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """A read-out that is linear in attention: logits = coefficients · attention + bias.
-
-    float64, so that what is solved with it is exact to more digits than the model itself has.
-    """
-
-    coefficients: Float[Tensor, "batch output token"]
-    bias: Float[Tensor, "batch output"]
 
 
 Progress = Callable[[str, int, int], None]

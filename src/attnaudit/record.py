@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from attnaudit.models.attentive import AttentiveClassifier
+from attnaudit.models.attentive import AttentiveModel
 from attnaudit.tasks import checks
 from attnaudit.tasks.corpus import Corpus
 
@@ -22,10 +22,10 @@ def made() -> dict[str, Any]:
     return {"attnaudit": _version("attnaudit"), "created": now}
 
 
-def data(corpus: Corpus, model: AttentiveClassifier) -> dict[str, Any]:
+def data(corpus: Corpus, model: AttentiveModel) -> dict[str, Any]:
     """Notes of the corpus, its facts, and what a careful reader would want to be told; lengths in tokens."""
     lengths = {
-        name: [len(model.token_ids(instance)) - 2 for instance in split]
+        name: [len(model.encoding.ids(instance).tokens) - 2 for instance in split]
         for name, split in corpus.splits.items()
     }
     facts = checks.facts(corpus, lengths)
@@ -37,7 +37,7 @@ def data(corpus: Corpus, model: AttentiveClassifier) -> dict[str, Any]:
     }
 
 
-def model(audited: AttentiveClassifier, earlier: Path | None) -> dict[str, Any]:
+def model(audited: AttentiveModel, earlier: Path | None) -> dict[str, Any]:
     """Settings and sizes of the audited model, and the run it was taken from."""
     return {
         **audited.settings,

@@ -30,11 +30,11 @@ from attnaudit.errors import DataError, ModelError, SpecError
 from attnaudit.importance import MEASURES
 from attnaudit.instance import Instance
 from attnaudit.models import checkpoint
-from attnaudit.models.attentive import AttentiveClassifier
+from attnaudit.models.attentive import AttentiveModel
 from attnaudit.models.vectors import read_vectors
 from attnaudit.result import Result
 from attnaudit.tasks import corpus
-from attnaudit.train import Epoch, fit
+from attnaudit.train import Epoch, Schedule, fit
 
 _LAST_EPOCH = "last-epoch.safetensors"
 _COVERAGE = "vectors.json"
@@ -65,7 +65,7 @@ def audit(
     device: str = "cpu",
     threads: int = 1,
     progress: Progress = silent,
-    model: AttentiveClassifier | None = None,
+    model: AttentiveModel | None = None,
 ) -> Result:
     """Train or load the model, ask it everything, and open the run folder with the answers.
 
@@ -129,7 +129,7 @@ def _torch_state(threads: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _planned(spec: asked.Spec, given: AttentiveClassifier | None) -> _Plan:
+def _planned(spec: asked.Spec, given: AttentiveModel | None) -> _Plan:
     earlier, classes, model_digest = None, None, ""
     if isinstance(spec.model, asked.Earlier):
         earlier = Path(spec.model.run)
@@ -208,8 +208,8 @@ def _counterfactual(entry: Any) -> Any:
 
 
 def _model(
-    plan: _Plan, draft: stored.Draft, given: AttentiveClassifier | None, device: str, progress: Progress
-) -> AttentiveClassifier:
+    plan: _Plan, draft: stored.Draft, given: AttentiveModel | None, device: str, progress: Progress
+) -> AttentiveModel:
     """The model to audit: as it was left, as it is given, from an earlier run, or trained now."""
     saved = draft.folder / stored.MODEL
     if not saved.exists():
@@ -224,34 +224,47 @@ def _model(
     return checkpoint.load(saved).to(device).eval()
 
 
-def _trained(plan: _Plan, draft: stored.Draft, device: str, progress: Progress) -> AttentiveClassifier:
-    spec = plan.spec
+def _trained(plan: _Plan, draft: stored.Draft, device: str, progress: Progress) -> AttentiveModel:
+    spec, read = plan.spec, plan.corpus
     assert isinstance(spec.model, asked.Attentive)
-    train, dev = plan.corpus.splits["train"], plan.corpus.splits["dev"]
-    tokeniser = spec.model.tokeniser or plan.corpus.recipe.tokeniser
-    min_df = plan.corpus.recipe.min_df if spec.model.min_df is None else spec.model.min_df
-    tokens = (text.TOKENISERS[tokeniser](instance.fields["text"]) for instance in train)
-    vocabulary = text.vocabulary(tokens, min_df=min_df)
+    recipe = _recipe(spec, read.recipe)
+    train, dev = read.splits["train"], read.splits["dev"]
+    fields = [read.attended] if read.query is None else [read.attended, read.query]
+    cut = text.TOKENISERS[recipe.tokeniser]
+    words = ([token for field in fields for token in cut(instance.fields[field])] for instance in train)
+    vocabulary = text.vocabulary(words, min_df=recipe.min_df)
     torch.manual_seed(spec.seed)
-    model = AttentiveClassifier(
+    model = AttentiveModel(
         vocabulary,
-        plan.corpus.classes,
-        tokeniser=tokeniser,
+        read.classes,
+        tokeniser=recipe.tokeniser,
+        attended=read.attended,
+        query=read.query,
+        cloze=read.cloze,
         encoder=spec.model.encoder,
         attention=spec.model.attention,
-        embedding=spec.model.embedding,
-        hidden=spec.model.hidden,
+        embedding=recipe.embedding,
+        hidden=recipe.hidden,
     )
     if spec.model.vectors is not None:
-        vectors, found = read_vectors(spec.model.vectors, vocabulary, spec.model.embedding)
-        model.embedding.weight.data.copy_(vectors)
+        vectors, found = read_vectors(spec.model.vectors, vocabulary, recipe.embedding)
+        model.start_from(vectors)
         coverage = json.dumps({"found": found, "words": len(vocabulary)})
         stored.write_atomically(draft.folder / _COVERAGE, coverage.encode())
     model.to(device)
     last = draft.folder / _LAST_EPOCH
-    epochs, best = fit(model, train, dev, spec.train, seed=spec.seed, checkpoint=last, progress=progress)
+    schedule = Schedule(recipe.epochs, recipe.batch, spec.train.learning_rate, spec.train.weight_decay)
+    epochs, best = fit(model, train, dev, schedule, seed=spec.seed, checkpoint=last, progress=progress)
     draft.write("training", "training", 0, _training_rows(epochs, best))
     return model
+
+
+def _recipe(spec: asked.Spec, own: corpus.Recipe) -> corpus.Recipe:
+    """The corpus's own recipe with what the spec says otherwise."""
+    assert isinstance(spec.model, asked.Attentive)
+    given = {name: getattr(spec.model, name) for name in ("tokeniser", "min_df", "embedding", "hidden")}
+    given |= {name: getattr(spec.train, name) for name in ("epochs", "batch")}
+    return replace(own, **{name: value for name, value in given.items() if value is not None})
 
 
 def _training_rows(epochs: Sequence[Epoch], best: int) -> pa.Table:
@@ -291,6 +304,7 @@ def _manifest(plan: _Plan, work: stages.Work, device: str, threads: int) -> dict
         "numbers_version": asked.NUMBERS_VERSION,
         "run_id": plan.run_id,
         "spec": plan.spec.plain(),
+        "recipe": None if plan.earlier else asdict(_recipe(plan.spec, plan.corpus.recipe)),
         "classes": list(plan.corpus.classes),
         "data": record.data(plan.corpus, work.model) | audited,
         "model": record.model(work.model, plan.earlier) | {"vectors": _coverage(work.draft)},
@@ -317,7 +331,7 @@ def _hash(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
-def _digest(model: AttentiveClassifier) -> str:
+def _digest(model: AttentiveModel) -> str:
     sha = hashlib.sha256(repr((model.settings, model.classes, model.vocabulary.words)).encode())
     for name, value in sorted(model.state_dict().items()):
         sha.update(name.encode() + value.detach().cpu().contiguous().numpy().tobytes())

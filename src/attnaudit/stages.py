@@ -19,9 +19,9 @@ from attnaudit.core import Batch, Progress
 from attnaudit.counterfactual import Counterfactual
 from attnaudit.errors import ModelError
 from attnaudit.importance import Measure
-from attnaudit.instance import Instance
-from attnaudit.models.attentive import AttentiveClassifier
-from attnaudit.stats.classification import binary_scores
+from attnaudit.instance import Instance, Span
+from attnaudit.models.attentive import AttentiveModel
+from attnaudit.stats.classification import classification_scores
 
 CHUNK = 256
 """Instances in a part: what a kill can cost, and the unit in which work is done the same way again."""
@@ -37,7 +37,7 @@ AUDITED = "base"
 class Work:
     """What every stage works on: a model, the instances it is asked about, and the folder for the answers."""
 
-    model: AttentiveClassifier
+    model: AttentiveModel
     instances: tuple[Instance, ...]
     draft: store.Draft
     progress: Progress
@@ -56,7 +56,9 @@ def describe_instances(work: Work, *, split: str, keep_text: bool) -> None:
                     "the model's output is not finite for some texts: its weights hold NaN or infinity"
                 )
             for row, position in enumerate(positions):
-                rows[position] = _instance_row(chunk[position], batch, row, output[row], keep_text)
+                rows[position] = _instance_row(
+                    work.model, chunk[position], batch, row, output[row], keep_text
+                )
         columns = {name: [row[name] for row in rows] for name in rows[0]}
         return tables.build("instances", {**columns, "split": split})
 
@@ -72,7 +74,7 @@ def score(work: Work, *, split: str) -> None:
     scores: dict[str, float | None] = {}
     if known:
         target = np.array([row["target"] for row in known])
-        scores = binary_scores(target, np.array([row["output"][1] for row in known]))
+        scores = classification_scores(target, np.array([row["output"] for row in known]))
     columns = {
         "model": AUDITED,
         "split": split,
@@ -137,26 +139,28 @@ def _through(work: Work, table: str, stage: str, rows_of: Callable[[Sequence[Ins
         work.progress(stage, min(start + CHUNK, total), total)
 
 
-def _batches(model: AttentiveClassifier, instances: Sequence[Instance]) -> Iterator[tuple[list[int], Batch]]:
+def _batches(model: AttentiveModel, instances: Sequence[Instance]) -> Iterator[tuple[list[int], Batch]]:
     """Positions among the instances, and the batch they make."""
-    lengths = [len(model.token_ids(instance)) for instance in instances]
+    lengths = [len(model.encoding.ids(instance).tokens) for instance in instances]
     for positions in text.length_batches(lengths, budget=TOKENS):
         yield positions, model.encode([instances[i] for i in positions])
 
 
 def _instance_row(
-    instance: Instance, batch: Batch, row: int, output: np.ndarray, keep_text: bool
+    model: AttentiveModel, instance: Instance, batch: Batch, row: int, output: np.ndarray, keep_text: bool
 ) -> dict[str, Any]:
     tokens, offsets = batch.tokens[row], batch.offsets[row]
     audited = batch.audit_mask[row, : len(tokens)].tolist()
     spans = [span for span, is_audited in zip(offsets, audited, strict=True) if is_audited]
     evidence = [
         [any(r.start < span[1] and span[0] < r.end for r in annotator) for span in spans if span is not None]
-        for annotator in instance.rationales
+        for annotator in (_inside(model.encoding.attended, spans) for spans in instance.rationales)
     ]
+    query = model.encoding.query
     return {
         "instance_id": instance.id,
-        "text": instance.fields["text"] if keep_text else None,
+        "text": instance.fields[model.encoding.attended] if keep_text else None,
+        "query": instance.fields[query] if keep_text and query is not None else None,
         "tokens": list(tokens) if keep_text else None,
         "offsets": [None if span is None else {"start": span[0], "end": span[1]} for span in offsets],
         "audited": audited,
@@ -166,6 +170,11 @@ def _instance_row(
         "output": output,
         "n_audited": sum(audited),
     }
+
+
+def _inside(field: str, spans: Sequence[Span]) -> list[Span]:
+    """The spans that lie in the attended field; evidence in a question or hypothesis is not asked for."""
+    return [span for span in spans if span.field == field]
 
 
 def _checked(name: str, scores: torch.Tensor, batch: Batch) -> torch.Tensor:

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from attnaudit.errors import SchemaError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 STATUSES = (
     "ok",
@@ -91,7 +91,18 @@ TABLES: dict[str, Table] = _tables(
         (
             _ID,
             Column("split", pa.string(), "the part of the corpus it comes from"),
-            Column("text", pa.string(), "the text as given; null when texts are kept out", nullable=True),
+            Column(
+                "text",
+                pa.string(),
+                "the attended text as given; null when texts are kept out",
+                nullable=True,
+            ),
+            Column(
+                "query",
+                pa.string(),
+                "the question or hypothesis read beside it; null where there is none, or texts are kept out",
+                nullable=True,
+            ),
             Column(
                 "tokens",
                 pa.list_(pa.string()),
@@ -277,19 +288,72 @@ TABLES: dict[str, Table] = _tables(
 )
 """Every table by name, in the order of a reader; derived ones are computed from the others and not stored."""
 
+ACROSS_RUNS: dict[str, Table] = _tables(
+    Table(
+        "reproduction",
+        "One number of a reproduction held against the published one; runs that differ only in their seed together.",
+        ("corpus", "encoder", "attention", "vectors", "quantity", "group"),
+        (
+            Column("corpus", pa.string(), "the corpus that was run"),
+            Column("encoder", pa.string(), "encoder of the model; `any` for sizes of the corpus"),
+            Column("attention", pa.string(), "attention of the model; `any` for sizes of the corpus"),
+            Column("vectors", pa.string(), "word vectors it began from; `any` for sizes of the corpus"),
+            Column("quantity", pa.string(), "what is compared, its statistic in the name"),
+            Column("group", pa.string(), "`overall`, `predicted CLASS`, or `class CLASS` (the gold class)"),
+            Column("published", pa.float64(), "the published value; null where there is none", nullable=True),
+            Column(
+                "original_random",
+                pa.float64(),
+                "what the original code gave with random word vectors; null where it was not run",
+                nullable=True,
+            ),
+            Column("value", pa.float64(), "ours, the mean over seeds; null where there is none", nullable=True),
+            Column(
+                "low",
+                pa.float64(),
+                "lower end of the 95% interval over texts, the lowest of the seeds",
+                nullable=True,
+            ),
+            Column("high", pa.float64(), "upper end, the highest of the seeds", nullable=True),
+            Column("n", pa.int64(), "number of texts it rests on, in the seed with the fewest", low=0),
+            Column("n_undefined", pa.int64(), "number of texts without a value, in the seed with most", low=0),
+            Column("seeds", pa.int32(), "number of runs", low=0),
+            Column("seed_low", pa.float64(), "lowest value of a seed; null for one run", nullable=True),
+            Column("seed_high", pa.float64(), "highest value of a seed; null for one run", nullable=True),
+            Column(
+                "tolerance",
+                pa.float64(),
+                "how far two runs of the original code lie apart; null where not known",
+                low=0,
+                nullable=True,
+            ),
+            Column(
+                "verdict",
+                pa.string(),
+                "`within` when the published value lies between low − tolerance and high + tolerance",
+                values=("within", "outside", "not_comparable", "not_published", "not_run"),
+            ),
+            Column("reason", pa.list_(pa.string()), "what must be known with the verdict: ids of errata"),
+            Column("run_id", pa.string(), "the runs, by seed; empty where there is none"),
+        ),
+        derived=True,
+    ),
+)
+"""Tables made from several runs; no run folder holds them."""
+
 
 def build(name: str, columns: Mapping[str, Any], *, n_rows: int | None = None) -> pa.Table:
     """A table of the given name from its columns; a single value stands for a whole column.
 
     Args:
-        name: one of `TABLES`.
+        name: one of `TABLES` or `ACROSS_RUNS`.
         columns: for each column a sequence, an Arrow array, or one value (a scalar or None) for all rows.
         n_rows: number of rows, needed when every column is given as one value.
 
     Raises:
         SchemaError: missing or unknown columns, or values that the schema does not allow.
     """
-    table = TABLES[name]
+    table = _named(name)
     wanted = [column.name for column in table.columns]
     if missing := [c for c in wanted if c not in columns]:
         raise SchemaError(f"table `{name}` must have the columns {missing}")
@@ -320,13 +384,13 @@ def check(name: str, table: pa.Table) -> pa.Table:
         SchemaError: other columns or types, a null where none may be, NaN or infinity anywhere, a value out of
             range or not among the known ones.
     """
-    wanted = TABLES[name].schema
+    wanted = _named(name).schema
     if not table.schema.equals(wanted):
         raise SchemaError(
             f"table `{name}` must have the schema\n{wanted.to_string(show_field_metadata=False)}\n"
             f"found\n{table.schema.to_string(show_field_metadata=False)}"
         )
-    for column in TABLES[name].columns:
+    for column in _named(name).columns:
         values = table[column.name]
         place = f"column `{name}.{column.name}`"
         if values.null_count and not column.nullable:
@@ -350,6 +414,10 @@ def _check_values(place: str, column: Column, values: pa.ChunkedArray) -> None:
         raise SchemaError(f"{place} must be at least {column.low}, found {bounds['min']}")
     if column.high is not None and bounds["max"] is not None and bounds["max"] > column.high + slack:
         raise SchemaError(f"{place} must be at most {column.high}, found {bounds['max']}")
+
+
+def _named(name: str) -> Table:
+    return ACROSS_RUNS[name] if name in ACROSS_RUNS else TABLES[name]
 
 
 def _flat(values: pa.ChunkedArray) -> pa.ChunkedArray:

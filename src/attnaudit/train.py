@@ -1,8 +1,9 @@
 """Fit one model by one spec: the paper's training, made fast, that goes on where it was stopped.
 
-Length-bucketed batches, Adam with AMSGrad, the loss weighted by class, the epoch with the best ROC-AUC on the
-development split kept. Everything drawn comes from the seed and the number of the epoch, so that a run taken up
-again after its last whole epoch ends with the same bits.
+Length-bucketed batches, Adam with AMSGrad. A binary text classifier has its loss weighted by class and keeps the
+epoch with the best ROC-AUC on the development split; every other model has plain cross-entropy and keeps the best
+accuracy. Everything drawn comes from the seed and the number of the epoch, so that a run taken up again after its
+last whole epoch ends with the same bits.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialise
 from torch import Tensor
@@ -25,9 +26,9 @@ from attnaudit import text
 from attnaudit.core import Progress, silent
 from attnaudit.errors import ModelError
 from attnaudit.instance import Instance
-from attnaudit.models.attentive import AttentiveClassifier
-from attnaudit.spec import Train
-from attnaudit.stats.classification import binary_scores
+from attnaudit.models.attentive import AttentiveModel
+from attnaudit.models.encoding import Ids
+from attnaudit.stats.classification import classification_scores
 from attnaudit.store import write_atomically
 
 _EVALUATION_TOKENS = 16_384
@@ -37,12 +38,22 @@ parts without changing a step; 32 texts of up to 1,000 tokens are one part."""
 
 
 @dataclass(frozen=True, slots=True)
+class Schedule:
+    """How long and how fast to learn; `batch` is in texts, `weight_decay` of what the paper's code decays."""
+
+    epochs: int
+    batch: int
+    learning_rate: float
+    weight_decay: float
+
+
+@dataclass(frozen=True, slots=True)
 class Epoch:
     """What one epoch gave: loss on train and dev (nats an instance, weighted by class), scores on dev."""
 
     number: int
     train_loss: float
-    dev_loss: float
+    dev_loss: float | None
     dev_scores: dict[str, float | None]
 
 
@@ -56,10 +67,10 @@ class _Progress:
 
 
 def fit(
-    model: AttentiveClassifier,
+    model: AttentiveModel,
     train: Sequence[Instance],
     dev: Sequence[Instance],
-    settings: Train,
+    settings: Schedule,
     *,
     seed: int,
     checkpoint: Path | None = None,
@@ -69,7 +80,7 @@ def fit(
 
     Args:
         model: a fresh model (its weights are overwritten when a checkpoint is taken up).
-        train: instances with targets 0 and 1.
+        train: instances with targets.
         dev: instances on which the best epoch is chosen.
         settings: epochs, batch size, learning rate, weight decay.
         seed: of the order of the batches.
@@ -82,18 +93,11 @@ def fit(
     Raises:
         ModelError: the loss became infinite or NaN.
     """
-    ids = [model.token_ids(instance) for instance in train]
-    targets = torch.tensor(
-        [_target(instance) for instance in train], dtype=torch.float32, device=model.device
-    )
-    weight = (len(targets) - targets.sum()) / targets.sum()
-    decayed = [value for name, value in model.named_parameters() if not name.startswith("scorer.")]
-    groups: list[dict[str, Any]] = [
-        {"params": decayed},
-        {"params": list(model.scorer.parameters()), "weight_decay": 0.0},
-    ]
+    ids, targets = _learnable(model, train)
+    loss_of = _Loss.of(model, targets)
+    optimised = _parameter_groups(model)
     optimiser = torch.optim.Adam(
-        groups,
+        optimised,
         lr=settings.learning_rate,
         weight_decay=settings.weight_decay,
         amsgrad=True,
@@ -105,15 +109,16 @@ def fit(
     for number in range(len(state.epochs) + 1, settings.epochs + 1):
         model.train()
         total = 0.0
-        batches = bucketed([len(row) for row in ids], settings.batch, np.random.default_rng([seed, number]))
+        batches = bucketed(
+            [len(row.tokens) for row in ids], settings.batch, np.random.default_rng([seed, number])
+        )
         for done, rows in enumerate(batches, start=1):
             optimiser.zero_grad()
-            for part in text.length_batches([len(ids[i]) for i in rows], budget=_TRAINING_TOKENS):
+            for part in text.length_batches([len(ids[i].tokens) for i in rows], budget=_TRAINING_TOKENS):
                 some = [rows[i] for i in sorted(part)]  # one part keeps the batch as it is, to the bit
-                loss = _loss(
-                    model.trace(model.pad([ids[i] for i in some])).logits[:, 0], targets[some], weight
-                )
-                loss.backward()
+                logits = model.trace(model.pad([ids[i] for i in some])).logits[:, 0]
+                loss = loss_of(logits, targets[some])
+                (loss / len(rows) if loss_of.mean else loss).backward()
                 total += loss.item()
             optimiser.step()
             progress("training", (number - 1) * len(batches) + done, settings.epochs * len(batches))
@@ -123,7 +128,7 @@ def fit(
                 f"training diverged in epoch {number}: the loss is {total}. Give a smaller `train.learning_rate` "
                 f"(now {settings.learning_rate:g})"
             )
-        dev_loss, dev_scores = _evaluated(model, dev, weight)
+        dev_loss, dev_scores = _evaluated(model, dev, loss_of)
         state.epochs.append(Epoch(number, total / len(ids), dev_loss, dev_scores))
         if state.best == 0 or _quality(state.epochs[-1]) > _quality(state.epochs[state.best - 1]):
             state.best = number
@@ -136,13 +141,11 @@ def fit(
 
 
 @torch.no_grad()
-def predict(
-    model: AttentiveClassifier, instances: Sequence[Instance]
-) -> Float[np.ndarray, "instance output"]:
+def predict(model: AttentiveModel, instances: Sequence[Instance]) -> Float[np.ndarray, "instance output"]:
     """The logits of each instance, in float64, in the order given."""
-    ids = [model.token_ids(instance) for instance in instances]
+    ids = [model.encoding.ids(instance) for instance in instances]
     logits = torch.empty(len(ids), len(model.classes), dtype=torch.float64)
-    for rows in text.length_batches([len(row) for row in ids], budget=_EVALUATION_TOKENS):
+    for rows in text.length_batches([len(row.tokens) for row in ids], budget=_EVALUATION_TOKENS):
         logits[rows] = model.trace(model.pad([ids[i] for i in rows])).logits[:, 0].double().cpu()
     return logits.numpy()
 
@@ -159,25 +162,74 @@ def bucketed(lengths: Sequence[int], size: int, draw: np.random.Generator) -> li
     return [batches[i] for i in draw.permutation(len(batches))]
 
 
-def _loss(logits: Float[Tensor, "batch output"], targets: Float[Tensor, " batch"], weight: Tensor) -> Tensor:
-    """Cross-entropy in nats, class 1 weighted by (number of class 0 / number of class 1), summed over the batch."""
-    return torch.nn.functional.binary_cross_entropy_with_logits(
-        logits[:, 1] - logits[:, 0], targets, pos_weight=weight, reduction="sum"
-    )
+@dataclass(frozen=True, slots=True)
+class _Loss:
+    """Cross-entropy in nats, summed over a batch.
+
+    A binary text classifier weights class 1 by (number of class 0 / number of class 1) and steps on the sum, as the
+    published code does; every other model has no weights and steps on the mean (`mean`).
+    """
+
+    class_1_weight: Tensor | None
+    mean: bool
+
+    @classmethod
+    def of(cls, model: AttentiveModel, targets: Int[Tensor, " instance"]) -> _Loss:
+        if len(model.classes) != 2 or model.encoding.query is not None:
+            return cls(None, mean=True)
+        return cls((len(targets) - targets.sum()) / targets.sum(), mean=False)
+
+    def __call__(self, logits: Float[Tensor, "batch output"], targets: Int[Tensor, " batch"]) -> Tensor:
+        if self.class_1_weight is None:
+            return torch.nn.functional.cross_entropy(logits, targets, reduction="sum")
+        return torch.nn.functional.binary_cross_entropy_with_logits(
+            logits[:, 1] - logits[:, 0],
+            targets.to(logits.dtype),
+            pos_weight=self.class_1_weight.to(logits),
+            reduction="sum",
+        )
+
+
+def _parameter_groups(model: AttentiveModel) -> list[dict[str, Any]]:
+    """All parameters; the scorer of a text classifier is not decayed, as in the published code."""
+    if model.encoding.query is not None:
+        return [{"params": list(model.parameters())}]
+    decayed = [value for name, value in model.named_parameters() if not name.startswith("scorer.")]
+    return [{"params": decayed}, {"params": list(model.scorer.parameters()), "weight_decay": 0.0}]
+
+
+def _learnable(
+    model: AttentiveModel, instances: Sequence[Instance]
+) -> tuple[list[Ids], Int[Tensor, " instance"]]:
+    """Ids and targets of what can be learned from: the gold class must be one that can be the answer."""
+    ids = [model.encoding.ids(instance) for instance in instances]
+    targets = [_target(instance) for instance in instances]
+    kept = [i for i, row in enumerate(ids) if row.candidates is None or targets[i] in row.candidates]
+    if not kept:
+        raise ModelError("in no training instance the gold answer is among the possible ones")
+    return [ids[i] for i in kept], torch.tensor([targets[i] for i in kept], device=model.device)
 
 
 def _evaluated(
-    model: AttentiveClassifier, instances: Sequence[Instance], weight: Tensor
-) -> tuple[float, dict[str, float | None]]:
+    model: AttentiveModel, instances: Sequence[Instance], loss_of: _Loss
+) -> tuple[float | None, dict[str, float | None]]:
     logits = torch.from_numpy(predict(model, instances))
     targets = np.array([_target(instance) for instance in instances])
-    loss = _loss(logits, torch.from_numpy(targets).double(), weight.double().cpu()).item() / len(instances)
-    return loss, binary_scores(targets, torch.softmax(logits, dim=-1)[:, 1].numpy())
+    probabilities = torch.softmax(logits, dim=-1).numpy()
+    scores = classification_scores(targets, probabilities)
+    possible = np.isfinite(
+        logits.numpy()[np.arange(len(targets)), targets]
+    )  # of the others the loss is infinite
+    if not possible.any():
+        return None, scores
+    loss = loss_of(logits[possible], torch.from_numpy(targets[possible])).item() / int(possible.sum())
+    return loss, scores
 
 
 def _quality(epoch: Epoch) -> tuple[float, float]:
-    """What epochs are compared by: ROC-AUC on dev, or the loss where that is undefined."""
-    return epoch.dev_scores["roc_auc"] or 0.0, -epoch.dev_loss
+    """What epochs are compared by: ROC-AUC on dev (accuracy with several classes), else the loss."""
+    main = "roc_auc" if "roc_auc" in epoch.dev_scores else "accuracy"
+    return epoch.dev_scores[main] or 0.0, -math.inf if epoch.dev_loss is None else -epoch.dev_loss
 
 
 def _target(instance: Instance) -> int:
@@ -186,9 +238,7 @@ def _target(instance: Instance) -> int:
     return instance.target
 
 
-def _write(
-    path: Path, model: AttentiveClassifier, optimiser: torch.optim.Optimizer, state: _Progress
-) -> None:
+def _write(path: Path, model: AttentiveModel, optimiser: torch.optim.Optimizer, state: _Progress) -> None:
     """Everything at once or nothing: a kill leaves the last epoch whole."""
     tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
     tensors |= {f"best.{name}": value for name, value in state.best_state.items()}
@@ -200,7 +250,7 @@ def _write(
     write_atomically(path, serialise(whole, metadata))
 
 
-def _take_up(path: Path, model: AttentiveClassifier, optimiser: torch.optim.Optimizer) -> _Progress | None:
+def _take_up(path: Path, model: AttentiveModel, optimiser: torch.optim.Optimizer) -> _Progress | None:
     """The state at the end of the last whole epoch; None when the file was damaged, so that training starts anew."""
     try:
         with safe_open(str(path), framework="pt", device=str(model.device)) as file:

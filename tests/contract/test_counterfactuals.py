@@ -10,6 +10,19 @@ from tests import tiny
 from tests.contract.test_models import OnlyFourMembers
 
 
+FORMS = {
+    "classification": {},
+    "multi-class": {"classes": ("a", "b", "c")},
+    "nli": {"query": True, "classes": ("neutral", "contradiction", "entailment")},
+    "qa": {"query": True, "classes": tiny.WORDS, "cloze": True},
+}
+
+
+@pytest.fixture(params=FORMS)
+def form(request: pytest.FixtureRequest) -> dict:
+    return FORMS[request.param]
+
+
 @pytest.fixture(params=COUNTERFACTUALS)
 def kind(request: pytest.FixtureRequest) -> str:
     return request.param
@@ -20,9 +33,9 @@ def ask(kind: str, model, texts, seed: int = 0):
     return COUNTERFACTUALS[kind]()(model, batch, model.trace(batch), seed=seed)
 
 
-def test_rows_keep_the_schema_and_cover_every_instance(kind: str) -> None:
+def test_rows_keep_the_schema_and_cover_every_instance(kind: str, form: dict) -> None:
     texts = tiny.instances(1, 2, 6, 20)
-    rows = tables.check("counterfactual", ask(kind, tiny.model(), texts))
+    rows = tables.check("counterfactual", ask(kind, tiny.model(**form), texts))
     assert set(rows["instance_id"].to_pylist()) == {instance.id for instance in texts}
     keys = list(zip(*(rows[name].to_pylist() for name in tables.TABLES["counterfactual"].key), strict=True))
     assert len(set(keys)) == len(keys)
@@ -34,8 +47,8 @@ def test_one_token_is_too_short(kind: str) -> None:
     assert rows["attention_jsd"].null_count == len(rows)
 
 
-def test_company_changes_nothing(kind: str) -> None:
-    model = tiny.model(sharp=1.0)
+def test_company_changes_nothing(kind: str, form: dict) -> None:
+    model = tiny.model(sharp=1.0, **form)
     texts = tiny.instances(3, 12, 25)
     together = ask(kind, model, texts)
     for instance in texts:
@@ -51,6 +64,6 @@ def test_the_same_seed_gives_the_same_rows(kind: str) -> None:
     assert ask(kind, tiny.model(), texts).equals(ask(kind, tiny.model(), texts))
 
 
-def test_a_model_without_a_linear_readout_is_refused(kind: str) -> None:
+def test_a_model_that_does_not_show_its_readout_is_refused(kind: str) -> None:
     with pytest.raises(UnsupportedModelError, match=kind):
         ask(kind, OnlyFourMembers(), tiny.instances(4))

@@ -15,7 +15,7 @@ from attnaudit.models import ENCODERS, SCORERS
 from attnaudit.models.interface import (
     AuditedModel,
     Deletes,
-    LinearReadout,
+    ReadsOut,
     Replays,
     delete_each,
     delete_each_by_trace,
@@ -42,9 +42,20 @@ class OnlyFourMembers:
         return self._inner.trace(batch, embedding=embedding, intervention=intervention)
 
 
-@pytest.fixture(params=[(e, s) for e in ENCODERS for s in SCORERS], ids=lambda p: "-".join(p))
+FORMS = {
+    "classification": {},
+    "multi-class": {"classes": ("a", "b", "c")},
+    "nli": {"query": True, "classes": ("neutral", "contradiction", "entailment")},
+    "qa": {"query": True, "classes": tiny.WORDS, "cloze": True},
+}
+
+
+@pytest.fixture(
+    params=[(e, s, f) for e in ENCODERS for s in SCORERS for f in FORMS], ids=lambda p: "-".join(p)
+)
 def model(request: pytest.FixtureRequest):
-    return tiny.model(*request.param, sharp=1.5)
+    encoder, attention, form = request.param
+    return tiny.model(encoder, attention, sharp=1.5, **FORMS[form])
 
 
 @pytest.fixture
@@ -98,30 +109,58 @@ def test_replay_equals_a_forward_pass_a_draw(model, batch: Batch) -> None:
     draw = draw * batch.audit_mask[:, None, None]
     draw = draw / draw.sum(-1, keepdim=True)
     fast = replay(model, batch, model.trace(batch), draw)
-    assert torch.allclose(fast, replay_by_trace(model, batch, draw).double(), atol=1e-5)
+    slow = replay_by_trace(model, batch, draw).double()
+    assert torch.allclose(torch.softmax(fast, dim=-1), torch.softmax(slow, dim=-1), atol=1e-5)
 
 
-def test_evidence_gives_the_logits(model, batch: Batch) -> None:
-    assert isinstance(model, LinearReadout)
+def test_readouts_give_the_logits_of_the_allowed_classes(model, batch: Batch) -> None:
+    assert isinstance(model, ReadsOut)
     trace = model.trace(batch)
-    evidence = model.evidence(batch, trace)
-    weights = trace.attention[model.sites[0]][:, 0, 0].double()
-    logits = torch.einsum("bt,bot->bo", weights, evidence.coefficients) + evidence.bias
-    assert torch.allclose(logits, trace.logits[:, 0].double(), atol=1e-5)
+    for row, readout in enumerate(model.readouts(batch, trace)):
+        weights = trace.attention[model.sites[0]][row, 0, 0, batch.audit_mask[row]].double().numpy()
+        logits = trace.logits[row, 0].double()
+        allowed = torch.isfinite(logits)
+        assert readout.logits(weights) == pytest.approx(logits[allowed].numpy(), abs=1e-5)
+
+
+def test_only_candidates_can_be_the_answer() -> None:
+    model = tiny.model(query=True, classes=tiny.WORDS, cloze=True)
+    texts = tiny.instances(1, 5)
+    output = tiny.outputs(model, texts)
+    for row, instance in enumerate(texts):
+        inside = [word in instance.fields["text"].split() for word in tiny.WORDS]
+        assert (output[row][inside] > 0).all()
+        assert (output[row][~torch.tensor(inside)] == 0).all()
+    with pytest.raises(DataError, match="none of the possible answers"):
+        model.encode([Instance("other", {"text": "nothing known", "question": "who"}, 0)])
+
+
+def test_the_query_is_read(batch: Batch) -> None:
+    model = tiny.model(query=True, classes=("a", "b", "c"))
+    one, other = (
+        Instance("x", {"text": "ba be bi", "question": question}, 0) for question in ("ba da", "so su si")
+    )
+    output = tiny.outputs(model, [one, other])
+    assert (output[0] - output[1]).abs().max() > 1e-3
+    with pytest.raises(DataError, match="field `question`"):
+        model.encode([Instance("other", {"text": "ba"}, 0)])
 
 
 def test_delete_each_equals_the_literal_loop(model, batch: Batch) -> None:
     assert isinstance(model, Deletes)
     fast, slow = delete_each(model, batch), delete_each_by_trace(model, batch)
+    assert torch.equal(torch.isfinite(fast), torch.isfinite(slow))
+    fast, slow, own = (torch.softmax(x, dim=-1) for x in (fast, slow, model.trace(batch).logits))
     assert torch.allclose(fast, slow, atol=1e-5)
-    assert (fast - model.trace(batch).logits).abs()[3, 1:32].max() > 1e-3
+    assert (fast - own).abs()[3, 1:32].max() > 1e-3
 
 
 def test_long_texts_are_handed_over_a_few_at_a_time(model, monkeypatch: pytest.MonkeyPatch) -> None:
     batch = model.encode(tiny.instances(8, 5, 20))
     whole = delete_each(model, batch)
     monkeypatch.setattr("attnaudit.models.interface._PAIRS", 1)
-    assert torch.allclose(whole, delete_each(model, batch), atol=1e-6)
+    parts = delete_each(model, batch)
+    assert torch.allclose(torch.softmax(whole, dim=-1), torch.softmax(parts, dim=-1), atol=1e-6)
 
 
 def test_fallbacks_serve_a_model_with_four_members() -> None:

@@ -10,13 +10,14 @@ import torch
 from attnaudit.counterfactual import COUNTERFACTUALS
 from attnaudit.counterfactual.fixed import permutation_moments
 from attnaudit.counterfactual.outcome import Case
+from attnaudit.readout import LinearReadout
 from tests import tiny
 
 
 def test_moments_are_those_of_all_permutations() -> None:
     draw = np.random.default_rng(0)
     attention, evidence = draw.dirichlet(np.ones(6)), draw.normal(0, 2, 6)
-    found = Case("case", attention, np.stack([np.zeros(6), evidence]), np.array([0.0, 0.4]))
+    found = Case("case", attention, LinearReadout(np.stack([np.zeros(6), evidence]), np.array([0.0, 0.4])))
     logits = np.array([attention[list(order)] @ evidence + 0.4 for order in permutations(range(6))])
     sign = 1 if attention @ evidence + 0.4 > 0 else -1
     assert permutation_moments(found) == pytest.approx((sign * logits.mean(), logits.var()))

@@ -10,12 +10,14 @@ from scipy.optimize import linprog
 
 from attnaudit.counterfactual.exact import farthest_within, slab
 from attnaudit.counterfactual.outcome import Case
+from attnaudit.readout import LinearReadout
 from attnaudit.stats.divergence import LN2, jensen_shannon_divergence, total_variation_distance
 
 
 def case(attention: np.ndarray, evidence: np.ndarray, bias: float = 0.0) -> Case:
     """A binary case with the given evidence for class 1."""
-    return Case("case", attention, np.stack([np.zeros_like(evidence), evidence]), np.array([0.0, bias]))
+    readout = LinearReadout(np.stack([np.zeros_like(evidence), evidence]), np.array([0.0, bias]))
+    return Case("case", attention, readout)
 
 
 def random_case(draw: np.random.Generator, n: int) -> Case:

@@ -61,7 +61,7 @@ def test_plain_weights_give_the_same_model_in_plain_torch() -> None:
     lstm = nn.LSTM(12, 16, bidirectional=True, batch_first=True)
     lstm.load_state_dict({k.removeprefix("lstm."): v for k, v in state.items() if k.startswith("lstm.")})
     for instance in tiny.instances(1, 7, 25):
-        ids = torch.tensor([model.token_ids(instance)])
+        ids = torch.tensor([model.encoding.ids(instance).tokens])
         states = lstm(state["embedding.weight"][ids])[0]
         hidden = torch.tanh(states @ state["scorer.projection.weight"].T + state["scorer.projection.bias"])
         scores = (hidden @ state["scorer.direction.weight"].T)[0, 1:-1, 0]

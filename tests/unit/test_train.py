@@ -1,15 +1,16 @@
 """Training: batches, the loss, resuming with the same bits."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from attnaudit import train
 from attnaudit.errors import ModelError
-from attnaudit.spec import Train
 from tests import tiny
 
-SETTINGS = Train(epochs=4, batch=8, learning_rate=0.01)
+SETTINGS = train.Schedule(epochs=4, batch=8, learning_rate=0.01, weight_decay=1e-5)
 
 
 def learnable(count: int, seed: int) -> list:
@@ -20,7 +21,8 @@ def learnable(count: int, seed: int) -> list:
     ):
         words = [w for w in instance.fields["text"].split() if w != "ba"]
         words.insert(number % 3, "ba" if number % 2 else "be")
-        made.append(type(instance)(instance.id, {"text": " ".join(words)}, number % 2))
+        fields = dict(instance.fields) | {"text": " ".join(words)}
+        made.append(type(instance)(instance.id, fields, number % 2))
     return made
 
 
@@ -29,7 +31,7 @@ def trainable(seed: int = 0):
 
 
 def fit(model, epochs: int, checkpoint=None):
-    settings = SETTINGS.model_copy(update={"epochs": epochs})
+    settings = replace(SETTINGS, epochs=epochs)
     return train.fit(model, learnable(80, 0), learnable(30, 1), settings, seed=5, checkpoint=checkpoint)
 
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 from attnaudit.core import Batch, Trace
 from attnaudit.counterfactual.exact import AdversarialExact
 from attnaudit.counterfactual.fixed import Permuted, Uniform
-from attnaudit.counterfactual.search import AdversarialSearch
+from attnaudit.counterfactual.search import AdversarialPaper, AdversarialSearch
 from attnaudit.models.interface import AuditedModel
 
 
@@ -26,4 +26,5 @@ COUNTERFACTUALS: dict[str, Callable[..., Counterfactual]] = {
     "uniform": Uniform,
     "adversarial_exact": AdversarialExact,
     "adversarial_search": AdversarialSearch,
+    "adversarial_paper": AdversarialPaper,
 }

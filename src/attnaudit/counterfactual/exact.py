@@ -18,7 +18,7 @@ from jaxtyping import Float
 from scipy.special import rel_entr
 
 from attnaudit.core import Batch, Trace
-from attnaudit.counterfactual.outcome import Case, Rows, cases
+from attnaudit.counterfactual.outcome import Case, Rows, cases, epsilon_of
 from attnaudit.models.interface import AuditedModel
 from attnaudit.stats.divergence import LN2
 
@@ -54,18 +54,19 @@ class AdversarialExact:
     Oracle: all vertices of the polytope, counted out; a linear-programming description of its feasibility.
     """
 
-    epsilon: float = 0.01
+    epsilon: float | None = None
 
     def __call__(self, model: AuditedModel, batch: Batch, trace: Trace, *, seed: int) -> pa.Table:
         """Costs no forward pass beyond the trace; n² operations an instance at worst, usually a few times n."""
-        rows = Rows("adversarial_exact", model.sites[0].name, self.epsilon)
+        epsilon = epsilon_of(self.epsilon, batch)
+        rows = Rows("adversarial_exact", model.sites[0].name, epsilon)
         for case in cases(model, batch, trace, needed_by="adversarial_exact"):
-            if len(case.bias) != 2:
+            if case.binary is None:
                 rows.add_undefined(case, "unsupported")
             elif len(case.attention) < 2:
                 rows.add_undefined(case, "too_short")
             else:
-                adversary = farthest_within(case, self.epsilon)
+                adversary = farthest_within(case, epsilon)
                 weights = adversary.weights(case.attention)
                 rows.add(case, weights[None], keep_weights=True, upper=[adversary.jsd])
         return rows.table()
@@ -73,8 +74,9 @@ class AdversarialExact:
 
 def slab(case: Case, epsilon: float) -> tuple[Float[np.ndarray, " token"], float, float]:
     """Evidence s and the bounds lo, hi such that TVD ≤ ε is the same as lo ≤ s·β ≤ hi (binary outputs)."""
-    evidence = case.coefficients[1] - case.coefficients[0]
-    bias = float(case.bias[1] - case.bias[0])
+    assert case.binary is not None
+    evidence = case.binary.coefficients[1] - case.binary.coefficients[0]
+    bias = float(case.binary.bias[1] - case.binary.bias[0])
     logit = float(evidence @ case.attention) + bias
     # Either class's probability, from the side where no digits are lost.
     one, zero = _sigmoid(logit), _sigmoid(-logit)

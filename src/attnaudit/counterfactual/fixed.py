@@ -57,9 +57,10 @@ class Permuted:
 
 def permutation_moments(case: Case) -> tuple[float, float]:
     """Exact mean and variance of the predicted class's logit (against the other class) over all permutations."""
+    assert case.binary is not None
     predicted = int(case.output(case.attention).argmax())
-    evidence = case.coefficients[predicted] - case.coefficients[1 - predicted]
-    bias = case.bias[predicted] - case.bias[1 - predicted]
+    evidence = case.binary.coefficients[predicted] - case.binary.coefficients[1 - predicted]
+    bias = case.binary.bias[predicted] - case.binary.bias[1 - predicted]
     weights = case.attention
     spread = ((weights - weights.mean()) ** 2).sum() * ((evidence - evidence.mean()) ** 2).sum()
     return float(evidence.mean() + bias), float(spread / (len(weights) - 1))
@@ -69,7 +70,7 @@ def _moments(found: list[Case], site: str) -> pa.Table:
     moments: list[tuple[float, float] | None] = []
     status = []
     for case in found:
-        if len(case.bias) != 2:
+        if case.binary is None:
             status.append("not_applicable")
         elif len(case.attention) < 2:
             status.append("too_short")

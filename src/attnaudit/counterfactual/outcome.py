@@ -14,7 +14,8 @@ from jaxtyping import Float
 from attnaudit import tables
 from attnaudit.core import Batch, Trace
 from attnaudit.errors import UnsupportedModelError
-from attnaudit.models.interface import AuditedModel, LinearReadout
+from attnaudit.models.interface import AuditedModel, ReadsOut
+from attnaudit.readout import LinearReadout, Readout, probabilities
 from attnaudit.stats.divergence import jensen_shannon_divergence, total_variation_distance
 
 WHOLE_SITE = "site"
@@ -39,44 +40,51 @@ def generator(seed: int, instance_id: str, purpose: str) -> np.random.Generator:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One instance, reduced to its audited tokens: all that a linear read-out needs. float64.
+    """One instance, reduced to its audited tokens and allowed classes. float64.
 
-    `attention` sums to 1 over the audited tokens; `coefficients` and `bias` give the logits.
+    `attention` sums to 1 over the audited tokens; `readout` gives the logits under any attention.
     """
 
     instance_id: str
     attention: Float[np.ndarray, " token"]
-    coefficients: Float[np.ndarray, "output token"]
-    bias: Float[np.ndarray, " output"]
+    readout: Readout
 
     def output(self, attention: Float[np.ndarray, "*draw token"]) -> Float[np.ndarray, "*draw output"]:
         """The distribution over classes under the given attention."""
-        logits = attention @ self.coefficients.T + self.bias
-        logits = logits - logits.max(axis=-1, keepdims=True)
-        powers = np.exp(logits)
-        return powers / powers.sum(axis=-1, keepdims=True)
+        return probabilities(self.readout.logits(attention))
+
+    @property
+    def binary(self) -> LinearReadout | None:
+        """The read-out where it is linear and has two classes, which is what can be solved exactly."""
+        readout = self.readout
+        return readout if isinstance(readout, LinearReadout) and len(readout.bias) == 2 else None
 
 
 def cases(model: AuditedModel, batch: Batch, trace: Trace, *, needed_by: str) -> list[Case]:
     """One `Case` a row of the batch.
 
     Raises:
-        UnsupportedModelError: the model's output is not linear in its attention.
+        UnsupportedModelError: the model does not say how its output follows from its attention.
     """
-    if not isinstance(model, LinearReadout):
-        raise UnsupportedModelError(f"`{needed_by}` needs a model whose output is linear in one attention")
-    evidence = model.evidence(batch, trace)
+    if not isinstance(model, ReadsOut):
+        raise UnsupportedModelError(
+            f"`{needed_by}` needs a model whose output follows from one attention by a known read-out"
+        )
+    readouts = model.readouts(batch, trace)
     attention = trace.attention[model.sites[0]][:, 0, 0].detach().double().cpu().numpy()
-    coefficients = evidence.coefficients.detach().cpu().numpy()
-    bias = evidence.bias.detach().cpu().numpy()
     audited = batch.audit_mask.cpu().numpy()
     found = []
-    for row, instance_id in enumerate(batch.instance_ids):
+    for row, (instance_id, readout) in enumerate(zip(batch.instance_ids, readouts, strict=True)):
         weights = attention[row, audited[row]]
-        found.append(
-            Case(instance_id, weights / weights.sum(), coefficients[row][:, audited[row]], bias[row])
-        )
+        found.append(Case(instance_id, weights / weights.sum(), readout))
     return found
+
+
+def epsilon_of(asked: float | None, batch: Batch) -> float:
+    """The bound on the output change: what was asked, else the paper's for a task without and with a query."""
+    if asked is not None:
+        return asked
+    return 0.01 if batch.query_ids is None else 0.05
 
 
 @dataclass(slots=True)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from attnaudit.models.attentive import SCORERS, AttentiveClassifier
+from attnaudit.models.attentive import SCORERS, AttentiveModel
 from attnaudit.models.checkpoint import from_plain, load, save, to_plain
 from attnaudit.models.encoders import ENCODERS
 from attnaudit.models.interface import AuditedModel, check_attention
 
-MODELS: dict[str, type[AttentiveClassifier]] = {"attentive": AttentiveClassifier}
+MODELS: dict[str, type[AttentiveModel]] = {"attentive": AttentiveModel}
 
 __all__ = [
     "ENCODERS",
     "MODELS",
     "SCORERS",
-    "AttentiveClassifier",
+    "AttentiveModel",
     "AuditedModel",
     "check_attention",
     "from_plain",

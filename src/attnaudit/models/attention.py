@@ -1,6 +1,7 @@
 """Scorers, the masked softmax, and the one place where an intervention enters.
 
-Additive and scaled-dot attention as in Jain & Wallace 2019 (text classification, no query).
+Additive and scaled-dot attention as in Jain & Wallace 2019, without a query (text classification) and with one (QA,
+NLI).
 """
 
 from __future__ import annotations
@@ -14,28 +15,45 @@ from attnaudit.models.interface import check_attention
 
 
 class Additive(nn.Module):
-    """v · tanh(W h + b), W from `dim` to half of it; v has no bias (the paper's tanh attention)."""
+    """v · tanh(W h + b), W from `dim` to half of it; v has no bias (the paper's tanh attention).
 
-    def __init__(self, dim: int) -> None:
+    Read beside a query q it is v · tanh(W h + b + W′ q + b′).
+    """
+
+    def __init__(self, dim: int, query_dim: int | None = None) -> None:
         super().__init__()
         self.projection = nn.Linear(dim, dim // 2)
         self.direction = nn.Linear(dim // 2, 1, bias=False)
+        if query_dim is not None:
+            self.query_projection = nn.Linear(query_dim, dim // 2)
 
-    def forward(self, states: Float[Tensor, "*rows dim"]) -> Float[Tensor, "*rows"]:
+    def forward(
+        self, states: Float[Tensor, "*rows dim"], query: Float[Tensor, "*#rows query"] | None = None
+    ) -> Float[Tensor, "*rows"]:
         """One score a state, unbounded."""
-        return self.direction(torch.tanh(self.projection(states))).squeeze(-1)
+        inner = self.projection(states)
+        if query is not None:
+            inner = inner + self.query_projection(query)
+        return self.direction(torch.tanh(inner)).squeeze(-1)
 
 
 class Dot(nn.Module):
-    """w · h / √dim with a learned w and no bias (the paper's scaled dot attention)."""
+    """w · h / √dim with a learned w and no bias (the paper's scaled dot attention).
 
-    def __init__(self, dim: int) -> None:
+    Read beside a query q it is q · h / √dim, and nothing is learned.
+    """
+
+    def __init__(self, dim: int, query_dim: int | None = None) -> None:
         super().__init__()
-        self.direction = nn.Linear(dim, 1, bias=False)
+        if query_dim is None:
+            self.direction = nn.Linear(dim, 1, bias=False)
 
-    def forward(self, states: Float[Tensor, "*rows dim"]) -> Float[Tensor, "*rows"]:
+    def forward(
+        self, states: Float[Tensor, "*rows dim"], query: Float[Tensor, "*#rows query"] | None = None
+    ) -> Float[Tensor, "*rows"]:
         """One score a state, unbounded."""
-        return self.direction(states).squeeze(-1) / states.shape[-1] ** 0.5
+        scores = self.direction(states).squeeze(-1) if query is None else (states * query).sum(dim=-1)
+        return scores / states.shape[-1] ** 0.5
 
 
 def attend(

@@ -1,34 +1,48 @@
-"""The paper's text classifier: embedding, encoder, attention over the states, linear read-out.
+"""The paper's models, put together from parts: embedding, encoder, attention over the states, read-out.
 
-One class, put together from an encoder and a scorer by name; the vocabulary and the tokeniser travel with it.
+One class for every task. Without a query it is a text classifier; with one (the question of QA, the hypothesis of
+NLI) a second encoder reads the query, and attention and read-out look at both.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from attnaudit import text
-from attnaudit.core import Batch, Embedding, Evidence, Intervention, Site, Trace
-from attnaudit.errors import DataError
+from attnaudit.core import Batch, Embedding, Intervention, Site, Trace
 from attnaudit.instance import Instance
 from attnaudit.models.attention import Additive, Dot, attend
 from attnaudit.models.encoders import ENCODERS, SharesDeletions
+from attnaudit.models.encoding import Encoding, Ids
 from attnaudit.models.interface import delete_each_by_trace
+from attnaudit.models.readout import LinearHead, TanhHead
+from attnaudit.readout import Readout
 
 SCORERS: dict[str, type[Additive] | type[Dot]] = {"additive": Additive, "dot": Dot}
 
 POOL = Site("pool", "pool")
 
 
-class AttentiveClassifier(nn.Module):
-    """Embedding → encoder → attention → linear → class probabilities.
+@dataclass(frozen=True, slots=True)
+class States:
+    """What a forward pass leaves behind for the fast paths: a state a token, and the vector of the query."""
 
-    A binary model has one logit z, given as the two columns (0, z).
+    tokens: Float[Tensor, "batch token dim"]
+    query: Float[Tensor, "batch dim"] | None
+
+
+class AttentiveModel(nn.Module):
+    """Embedding → encoder → attention → read-out → class probabilities (Jain & Wallace 2019, section 3).
+
+    A binary text classifier has one logit z, given as the two columns (0, z). With a query the read-out is the
+    paper's tanh layer, and a class that cannot be the answer has the logit −∞.
     """
 
     sites: tuple[Site, ...] = (POOL,)
@@ -39,6 +53,9 @@ class AttentiveClassifier(nn.Module):
         classes: Sequence[str],
         *,
         tokeniser: str = "words-1",
+        attended: str = "text",
+        query: str | None = None,
+        cloze: bool = False,
         encoder: str = "bilstm",
         attention: str = "additive",
         embedding: int = 300,
@@ -46,128 +63,151 @@ class AttentiveClassifier(nn.Module):
     ) -> None:
         """Weights are drawn from torch's global generator, as in all of `torch.nn`."""
         super().__init__()
-        self.vocabulary = vocabulary
-        self.classes = tuple(classes)
-        self.settings = {
+        self.encoding = Encoding(vocabulary, tuple(classes), tokeniser, attended, query, cloze)
+        self.settings: dict[str, Any] = {
             "tokeniser": tokeniser,
+            "attended": attended,
+            "query": query,
+            "cloze": cloze,
             "encoder": encoder,
             "attention": attention,
             "embedding": embedding,
             "hidden": hidden,
         }
-        self._tokenise = text.TOKENISERS[tokeniser]
-        self._index = vocabulary.index()
         self.embedding = nn.Embedding(len(vocabulary), embedding, padding_idx=text.PAD)
         self.encoder = ENCODERS[encoder](embedding, hidden)
-        self.scorer = SCORERS[attention](self.encoder.dim)
-        self.readout = nn.Linear(self.encoder.dim, 1 if len(self.classes) == 2 else len(self.classes))
+        dim = self.encoder.dim
+        self.readout: LinearHead | TanhHead
+        if query is None:
+            self.scorer = SCORERS[attention](dim)
+            self.readout = LinearHead(dim, len(self.classes))
+        else:
+            self.query_embedding = nn.Embedding(len(vocabulary), embedding, padding_idx=text.PAD)
+            self.query_encoder = ENCODERS[encoder](embedding, hidden)
+            self.scorer = SCORERS[attention](dim, dim)
+            self.readout = TanhHead(dim, dim, len(self.classes))
+
+    @property
+    def vocabulary(self) -> text.Vocabulary:
+        """The words that the model knows."""
+        return self.encoding.vocabulary
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, by index."""
+        return self.encoding.classes
 
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
         return self.embedding.weight.device
 
+    @torch.no_grad()
+    def start_from(self, vectors: Float[Tensor, "word dim"]) -> None:
+        """Put the given word vectors in, for the attended text and for the query; they are learned on from there."""
+        self.embedding.weight.copy_(vectors)
+        if self.encoding.query is not None:
+            self.query_embedding.weight.copy_(vectors)
+
     def encode(self, instances: Sequence[Instance]) -> Batch:
-        """Start marker, tokens, end marker, padding; unknown words share one id.
+        """Ids, masks and tokens with offsets; see `Encoding.batch`."""
+        return self.encoding.batch(instances).to(self.device)
 
-        Raises:
-            DataError: an instance without a field `text`, or with no token in it.
-        """
-        rows = [self._tokens(instance) for instance in instances]
-        start, end = self.vocabulary.words[text.START], self.vocabulary.words[text.END]
-        return replace(
-            self.pad([self._ids(row) for row in rows]),
-            instance_ids=tuple(instance.id for instance in instances),
-            tokens=tuple((start, *(token.text for token in row), end) for row in rows),
-            offsets=tuple((None, *((token.start, token.end) for token in row), None) for row in rows),
-        )
-
-    def token_ids(self, instance: Instance) -> list[int]:
-        """Ids of one instance, markers included, as `pad` takes them."""
-        return self._ids(self._tokens(instance))
-
-    def pad(self, rows: Sequence[Sequence[int]]) -> Batch:
+    def pad(self, rows: Sequence[Ids]) -> Batch:
         """A batch of ids alone, without the tokens' texts; what training needs."""
-        lengths = torch.tensor([len(row) for row in rows])
-        ids = nn.utils.rnn.pad_sequence(
-            [torch.tensor(row) for row in rows], batch_first=True, padding_value=text.PAD
-        )
-        places = torch.arange(ids.shape[1])
-        real = places < lengths[:, None]
-        audited = real & (places > 0) & (places < lengths[:, None] - 1)
-        return Batch((), (), (), ids.to(self.device), real.to(self.device), audited.to(self.device))
+        return self.encoding.pad(rows).to(self.device)
 
     def embed(self, batch: Batch) -> Embedding:
-        """Word vectors, [batch, token, dim]."""
+        """Word vectors of the attended text, [batch, token, dim]."""
         return self.embedding(batch.token_ids)
 
     def trace(
         self, batch: Batch, *, embedding: Embedding | None = None, intervention: Intervention | None = None
     ) -> Trace:
-        """One forward pass; `states` of the trace are the encoder's, [batch, token, dim]."""
+        """One forward pass; `states` of the trace are `States`."""
         inputs = self.embed(batch) if embedding is None else embedding
-        states = self.encoder(inputs, batch.token_mask)
-        weights = attend(self.scorer(states), batch.audit_mask, POOL, intervention)
+        states, query = self.encoder(inputs, batch.token_mask), self._query(batch)
+        scores = self.scorer(states, None if query is None else query[:, None])
+        weights = attend(scores, batch.audit_mask, POOL, intervention)
         context = torch.einsum("bt,btd->bd", weights, states)
-        logits = _by_class(self.readout(context))
-        return Trace(logits[:, None, :], {POOL: weights[:, None, None, :]}, states)
+        logits = _allowed(self.readout.finish(self.readout.project(context), query), batch)
+        return Trace(logits[:, None, :], {POOL: weights[:, None, None, :]}, States(states, query))
 
-    def evidence(self, batch: Batch, trace: Trace) -> Evidence:
-        """What each token adds to each logit when it has all the attention, in float64."""
-        states = trace.states
-        assert isinstance(states, Tensor)
-        weight, bias = self.readout.weight.double(), self.readout.bias.double()
-        coefficients = _by_class(states.double() @ weight.T).transpose(1, 2)
-        return Evidence(coefficients, _by_class(bias[None, :]).expand(len(batch), -1))
+    def readouts(self, batch: Batch, trace: Trace) -> list[Readout]:
+        """For each row the map from the attention on its audited tokens to the logits of its allowed classes."""
+        states, query, head = _precise(trace), _precise_query(trace), self._precise_head()
+        return [
+            head.numbers(
+                states[row, batch.audit_mask[row]],
+                None if query is None else query[row],
+                None if batch.candidate_mask is None else batch.candidate_mask[row],
+            )
+            for row in range(len(batch))
+        ]
 
     def replay(
         self, batch: Batch, trace: Trace, attention: Float[Tensor, "batch draw head token"]
     ) -> Float[Tensor, "batch draw output"]:
-        """Logits under each attention, in float64: one product over the evidence."""
-        evidence = self.evidence(batch, trace)
-        return (
-            torch.einsum("bdt,bot->bdo", attention[:, :, 0].double(), evidence.coefficients)
-            + evidence.bias[:, None]
-        )
+        """Logits under each attention, in float64: contexts by one product, then the read-out."""
+        head, query = self._precise_head(), _precise_query(trace)
+        projected = torch.einsum("bdt,btk->bdk", attention[:, :, 0].double(), head.project(_precise(trace)))
+        return _allowed(head.finish(projected, None if query is None else query[:, None]), batch)
 
     @torch.no_grad()
     def delete_each(self, batch: Batch) -> Float[Tensor, "batch token output"]:
         """Logits with each audited token left out; the encoder recomputes only the states that change.
 
-        Memory grows with the square of the length: a score and a logit's worth for each pair of tokens.
+        Memory grows with the square of the length: a score for each pair of tokens, and what the read-out adds up
+        for each state that changes.
         """
         if not isinstance(self.encoder, SharesDeletions):
             return delete_each_by_trace(self, batch)
         deletable = batch.audit_mask & (batch.n_audited > 1)[:, None]
+        query = self._query(batch)
         states, changes = self.encoder.deletions(self.embed(batch), batch.token_mask, deletable)
-        scores, logits = self.scorer(states), self.readout(states)
+        scores = self.scorer(states, None if query is None else query[:, None])
         width = batch.token_ids.shape[1]
         all_scores = scores[:, None, :].repeat(1, width, 1)  # [batch, deleted, token]
-        all_logits = logits[:, None, :, :].repeat(1, width, 1, 1)  # [batch, deleted, token, output]
-        for change in changes:
-            all_scores[change.rows, change.deleted, change.positions] = self.scorer(change.states)
-            all_logits[change.rows, change.deleted, change.positions] = self.readout(change.states)
+        changed = []
+        for rows, deleted, positions, new in changes:
+            all_scores[rows, deleted, positions] = self.scorer(new, None if query is None else query[rows])
+            changed.append((rows, deleted, positions, self.readout.project(new)))
         gone = torch.eye(width, dtype=torch.bool, device=self.device) & deletable[:, None, :]
         allowed = batch.audit_mask[:, None, :] & ~gone
         weights = torch.softmax(all_scores.masked_fill(~allowed, float("-inf")), dim=-1)
-        return _by_class(torch.einsum("bdt,bdto->bdo", weights, all_logits))
+        projected = self.readout.project(states)
+        contexts = weights @ projected  # [batch, deleted, part], as if no state had changed
+        for rows, deleted, positions, new in changed:
+            moved = weights[rows, deleted, positions, None] * (new - projected[rows, positions])
+            contexts.index_put_((rows, deleted), moved, accumulate=True)
+        return _allowed(self.readout.finish(contexts, None if query is None else query[:, None]), batch)
 
-    def _ids(self, tokens: Sequence[text.Token]) -> list[int]:
-        return [text.START, *(self._index.get(token.text, text.UNKNOWN) for token in tokens), text.END]
+    def _query(self, batch: Batch) -> Float[Tensor, "batch dim"] | None:
+        """The vector of the query, from an encoder and word vectors of its own."""
+        if batch.query_ids is None or batch.query_mask is None:
+            return None
+        states = self.query_encoder(self.query_embedding(batch.query_ids), batch.query_mask)
+        return self.query_encoder.summary(states, batch.query_mask)
 
-    def _tokens(self, instance: Instance) -> list[text.Token]:
-        if "text" not in instance.fields:
-            raise DataError(
-                f"instance `{instance.id}` must have a field `text`, found {sorted(instance.fields)}"
-            )
-        tokens = self._tokenise(instance.fields["text"])
-        if not tokens:
-            raise DataError(
-                f"instance `{instance.id}` has no token in its text {instance.fields['text']!r:.60}"
-            )
-        return tokens
+    def _precise_head(self) -> LinearHead | TanhHead:
+        return deepcopy(self.readout).double()
 
 
-def _by_class(logits: Float[Tensor, "*rows output"]) -> Float[Tensor, "*rows output_by_class"]:
-    """One logit z as the two columns (0, z); several as they are."""
-    return torch.cat([torch.zeros_like(logits), logits], dim=-1) if logits.shape[-1] == 1 else logits
+def _allowed(
+    logits: Float[Tensor, "batch *draw output"], batch: Batch
+) -> Float[Tensor, "batch *draw output"]:
+    """The same logits, −∞ for classes that cannot be the answer."""
+    if batch.candidate_mask is None:
+        return logits
+    mask = batch.candidate_mask.reshape(len(batch), *[1] * (logits.ndim - 2), -1)
+    return logits.masked_fill(~mask, float("-inf"))
+
+
+def _precise(trace: Trace) -> Float[Tensor, "batch token dim"]:
+    assert isinstance(trace.states, States)
+    return trace.states.tokens.double()
+
+
+def _precise_query(trace: Trace) -> Float[Tensor, "batch dim"] | None:
+    assert isinstance(trace.states, States)
+    return None if trace.states.query is None else trace.states.query.double()

@@ -7,7 +7,8 @@ The plain form is the state dict of a model with these members, and nothing else
     scorer     `projection` and `direction` (additive) or `direction` (dot): see `models/attention.py`
     readout    nn.Linear(2 · hidden, 1)
 
-so that a model trained elsewhere with the same architecture can be audited on equal weights, and back.
+so that a model trained elsewhere with the same architecture can be audited on equal weights, and back. A model that
+reads a query has `query_embedding` and `query_lstm` besides, and the read-out of `models/readout.py`.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from safetensors.torch import save as serialise
 from torch import Tensor
 
 from attnaudit.errors import ModelError
-from attnaudit.models.attentive import AttentiveClassifier
+from attnaudit.models.attentive import AttentiveModel
 from attnaudit.store import write_atomically
 from attnaudit.text import Vocabulary
 
@@ -30,13 +31,13 @@ _FORMAT = 1
 _ABOUT = "attnaudit"  # one entry of metadata: safetensors writes several in no fixed order
 
 
-def to_plain(model: AttentiveClassifier) -> dict[str, Tensor]:
+def to_plain(model: AttentiveModel) -> dict[str, Tensor]:
     """The weights of a BiLSTM model under the names of the plain form; copies, on the CPU."""
     _must_be_bilstm(model)
     return {_plain_name(name): value.detach().cpu().clone() for name, value in model.state_dict().items()}
 
 
-def from_plain(model: AttentiveClassifier, state: Mapping[str, Tensor]) -> AttentiveClassifier:
+def from_plain(model: AttentiveModel, state: Mapping[str, Tensor]) -> AttentiveModel:
     """The same model with the weights of a plain state dict in it.
 
     Raises:
@@ -58,7 +59,7 @@ def from_plain(model: AttentiveClassifier, state: Mapping[str, Tensor]) -> Atten
     return model
 
 
-def save(model: AttentiveClassifier, path: str | Path) -> None:
+def save(model: AttentiveModel, path: str | Path) -> None:
     """Weights, vocabulary, classes and settings in one safetensors file; equal models give equal bytes.
 
     Raises:
@@ -74,7 +75,7 @@ def save(model: AttentiveClassifier, path: str | Path) -> None:
     write_atomically(Path(path), serialise(state, {_ABOUT: json.dumps(about)}))
 
 
-def load(path: str | Path) -> AttentiveClassifier:
+def load(path: str | Path) -> AttentiveModel:
     """The model that `save` wrote, on the CPU, in evaluation mode.
 
     Raises:
@@ -94,21 +95,22 @@ def load(path: str | Path) -> AttentiveClassifier:
         )
     vocabulary = Vocabulary(tuple(about["vocabulary"]))
     with torch.random.fork_rng(devices=[]):
-        model = AttentiveClassifier(vocabulary, about["classes"], **about["settings"])
+        model = AttentiveModel(vocabulary, about["classes"], **about["settings"])
     model.load_state_dict(state)
     return model.eval()
 
 
 def _plain_name(name: str) -> str:
     """`encoder.backward_lstm.weight_ih_l0` → `lstm.weight_ih_l0_reverse`; other names are the same in both."""
-    if name.startswith("encoder.forward_lstm."):
-        return "lstm." + name.removeprefix("encoder.forward_lstm.")
-    if name.startswith("encoder.backward_lstm."):
-        return "lstm." + name.removeprefix("encoder.backward_lstm.") + "_reverse"
+    for own, plain in (("query_encoder.", "query_lstm."), ("encoder.", "lstm.")):
+        if name.startswith(own + "forward_lstm."):
+            return plain + name.removeprefix(own + "forward_lstm.")
+        if name.startswith(own + "backward_lstm."):
+            return plain + name.removeprefix(own + "backward_lstm.") + "_reverse"
     return name
 
 
-def _must_be_bilstm(model: AttentiveClassifier) -> None:
+def _must_be_bilstm(model: AttentiveModel) -> None:
     if model.settings["encoder"] != "bilstm":
         raise ModelError(
             f"the plain form is that of the encoder `bilstm`, found `{model.settings['encoder']}`"

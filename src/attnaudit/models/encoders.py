@@ -6,8 +6,8 @@ are 0, and no state depends on how much padding there is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple, Protocol, runtime_checkable
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -28,6 +28,22 @@ class Change(NamedTuple):
     deleted: Int[Tensor, " change"]
     positions: Int[Tensor, " change"]
     states: Float[Tensor, "change dim"]
+
+
+class Encoder(Protocol):
+    """What an encoder must offer; `dim` is the size of a state."""
+
+    dim: int
+
+    def __call__(
+        self, embedding: Float[Tensor, "batch token in"], mask: Bool[Tensor, "batch token"]
+    ) -> Float[Tensor, "batch token dim"]:
+        """A state for each token, 0 at padding."""
+
+    def summary(
+        self, states: Float[Tensor, "batch token dim"], mask: Bool[Tensor, "batch token"]
+    ) -> Float[Tensor, "batch dim"]:
+        """One vector for the whole text, as a query is read by."""
 
 
 @runtime_checkable
@@ -56,6 +72,12 @@ class Average(nn.Module):
     ) -> Float[Tensor, "batch token dim"]:
         """States in [-1, 1], 0 at padding."""
         return torch.tanh(self.projection(embedding)) * mask[..., None]
+
+    def summary(
+        self, states: Float[Tensor, "batch token dim"], mask: Bool[Tensor, "batch token"]
+    ) -> Float[Tensor, "batch dim"]:
+        """The mean over the text (the published code also counted its padding)."""
+        return states.sum(dim=1) / mask.sum(dim=1, keepdim=True)
 
     def deletions(
         self,
@@ -88,6 +110,13 @@ class Cnn(nn.Module):
         states = torch.cat([convolution(inputs) for convolution in self.convolutions], dim=1)
         return torch.relu(states).transpose(1, 2) * mask[..., None]
 
+    def summary(
+        self, states: Float[Tensor, "batch token dim"], mask: Bool[Tensor, "batch token"]
+    ) -> Float[Tensor, "batch dim"]:
+        """The largest value of each unit; padding is 0 and no state is below it."""
+        del mask
+        return states.amax(dim=1)
+
 
 class BiLstm(nn.Module):
     """A forward and a backward LSTM, `hidden` units each; a state is the two side by side.
@@ -110,6 +139,14 @@ class BiLstm(nn.Module):
         ahead, _ = self.forward_lstm(embedding)
         behind, _ = self.backward_lstm(_reordered(embedding, mirror))
         return torch.cat([ahead, _reordered(behind, mirror)], dim=-1) * mask[..., None]
+
+    def summary(
+        self, states: Float[Tensor, "batch token dim"], mask: Bool[Tensor, "batch token"]
+    ) -> Float[Tensor, "batch dim"]:
+        """Where each direction ends: the forward state of the last token, the backward state of the first."""
+        rows = torch.arange(len(states), device=states.device)
+        half = self.dim // 2
+        return torch.cat([states[rows, mask.sum(dim=1) - 1, :half], states[:, 0, half:]], dim=-1)
 
     def deletions(
         self,
@@ -152,7 +189,7 @@ class BiLstm(nn.Module):
         return states, changes()
 
 
-ENCODERS: dict[str, type[BiLstm] | type[Cnn] | type[Average]] = {
+ENCODERS: dict[str, Callable[[int, int], Any]] = {
     "bilstm": BiLstm,
     "cnn": Cnn,
     "average": Average,

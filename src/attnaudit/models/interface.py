@@ -1,7 +1,7 @@
 """What makes a model auditable: four members, and the fast paths that it may offer besides.
 
 `replay` and `delete_each` are fast paths and no more: each has a generic fallback here, built on `trace`, and a
-contract test says that the two agree. `evidence` has none: what needs a linear read-out says so.
+contract test says that the two agree. `readouts` has none: what needs to see the read-out says so.
 `check_attention` is the one place where replaced weights are checked.
 """
 
@@ -15,10 +15,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from attnaudit.core import Attention, Batch, Embedding, Evidence, Intervention, Site, Trace
+from attnaudit.core import Attention, Batch, Embedding, Intervention, Site, Trace
 from attnaudit.errors import AttentionError
 from attnaudit.instance import Instance
 from attnaudit.models.removal import without_token
+from attnaudit.readout import Readout
 
 
 @runtime_checkable
@@ -50,11 +51,11 @@ class Replays(Protocol):
 
 
 @runtime_checkable
-class LinearReadout(Protocol):
-    """Logits that are linear in attention."""
+class ReadsOut(Protocol):
+    """An output that follows from one attention by numbers that can be written down."""
 
-    def evidence(self, batch: Batch, trace: Trace) -> Evidence:
-        """The coefficients: how much each token pulls each logit when it has all the attention."""
+    def readouts(self, batch: Batch, trace: Trace) -> list[Readout]:
+        """For each row the map from the attention on its audited tokens to the logits of its allowed classes."""
 
 
 @runtime_checkable
@@ -114,7 +115,7 @@ def replay_by_trace(
     return torch.stack(outputs, dim=1)
 
 
-_PAIRS = 2**21
+_PAIRS = 2**19
 """Most pairs of tokens that one call of a model's `delete_each` is given (unless one text alone has more)."""
 
 

@@ -1,8 +1,12 @@
-"""Word vectors from a local file in GloVe or fastText text format, plain or gzip."""
+"""The word vectors that a model starts from: of a local file in GloVe or fastText text format, or of MiniLM.
+
+A source is a path, plain text or gzip, or the name `minilm`; a file of that very name is given as `./minilm`.
+"""
 
 from __future__ import annotations
 
 import gzip
+import hashlib
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +16,40 @@ from jaxtyping import Float
 from torch import Tensor
 
 from attnaudit import text
-from attnaudit.errors import DataError
+from attnaudit.core import Progress, silent
+from attnaudit.errors import DataError, SpecError
+from attnaudit.models import minilm
+
+MINILM = "minilm"
+
+
+def initial_vectors(
+    source: str, vocabulary: text.Vocabulary, dim: int, *, progress: Progress = silent
+) -> tuple[Float[Tensor, "word dim"], int]:
+    """The vectors of a vocabulary's words, 0 where the source has none, and how many words it has.
+
+    Raises:
+        SpecError: the source is `minilm` and that extra is not installed.
+        DataError: the source cannot be read, or has none of the words.
+    """
+    if source == MINILM:
+        return minilm.minilm_vectors(vocabulary, dim, progress=progress)
+    return read_vectors(source, vocabulary, dim)
+
+
+def source_digest(source: str) -> str:
+    """What stands for a source where runs are told apart: of a file its content, of `minilm` its version.
+
+    Raises:
+        SpecError: the file cannot be read, or the extra `minilm` is not installed.
+    """
+    if source == MINILM:
+        return minilm.source_version()
+    try:
+        with Path(source).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise SpecError(f"{source} cannot be read: {error.strerror}") from None
 
 
 def read_vectors(

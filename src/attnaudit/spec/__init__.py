@@ -28,7 +28,26 @@ from pydantic import (
 )
 
 from attnaudit.errors import SpecError, unknown_name
-from attnaudit.spec.corpora import File, Hub, Imdb, Planted, Sst
+from attnaudit.spec.corpora import (
+    Ade,
+    Adr,
+    AgNews,
+    Anemia,
+    Babi1,
+    Babi2,
+    Babi3,
+    Cnn,
+    Diabetes,
+    File,
+    Hub,
+    Imdb,
+    Newsgroups,
+    Planted,
+    PlantedClinical,
+    PlantedCloze,
+    Snli,
+    Sst,
+)
 from attnaudit.spec.strict import Strict
 
 NUMBERS_VERSION = 1
@@ -36,13 +55,30 @@ NUMBERS_VERSION = 1
 
 
 KNOWN: Mapping[str, tuple[str, ...]] = {
-    "task": ("planted", "sst", "imdb", "file", "hub"),
+    "task": (
+        *("planted", "planted-clinical", "planted-cloze"),
+        *("sst", "imdb", "newsgroups", "agnews", "ade", "adr"),
+        *("snli", "babi_1", "babi_2", "babi_3", "cnn"),
+        *("diabetes", "anemia"),
+        *("file", "hub"),
+    ),
     "model": ("attentive", "earlier"),
     "encoder": ("bilstm", "cnn", "average"),
     "attention": ("additive", "dot"),
-    "tokeniser": ("words-1", "words-nopunct-1"),
+    "tokeniser": (
+        *("words-1", "words-nopunct-1", "spaces-1"),
+        *("general-1", "general-nopunct-1", "alphanumeric-1", "clinical-1"),
+    ),
     "measure": ("attention", "gradient_detached", "gradient_full", "leave_one_out"),
-    "counterfactual": ("permuted", "uniform", "adversarial_exact", "adversarial_search"),
+    "counterfactual": (
+        "permuted",
+        "uniform",
+        "adversarial",
+        "adversarial_exact",
+        "adversarial_bracket",
+        "adversarial_search",
+        "adversarial_paper",
+    ),
 }
 """Every name that a spec may use, by what it names; tests hold them against the packages that mean them."""
 
@@ -64,22 +100,29 @@ class Attentive(Strict):
 
     name: Literal["attentive"] = "attentive"
     encoder: Annotated[str, _known("encoder")] = Field(
-        "bilstm", description="what gives a state for each token"
+        "bilstm", description="what gives a state for each token, and reads the question or hypothesis"
     )
     attention: Annotated[str, _known("attention")] = Field("additive", description="what scores each state")
-    embedding: int = Field(300, ge=1, le=4096, description="dimensions of a word vector")
-    hidden: int = Field(128, ge=4, le=4096, description="units of the encoder (a direction)")
+    embedding: int | None = Field(
+        None, ge=1, le=4096, description="dimensions of a word vector; the corpus's own (300, bAbI 50)"
+    )
+    hidden: int | None = Field(
+        None, ge=4, le=4096, description="units of the encoder (a direction); the corpus's own (128, bAbI 32)"
+    )
     tokeniser: Annotated[str, _known("tokeniser")] | None = Field(
         None, description="what cuts a text into tokens; the corpus's own where not given"
     )
     min_df: int | None = Field(
         None, ge=1, description="fewest training texts that hold a word; the corpus's own"
     )
-    vectors: str | None = Field(None, description="file of word vectors in GloVe or fastText text format")
+    vectors: str | None = Field(
+        None,
+        description="file of word vectors (GloVe or fastText text format), or `minilm`; else random",
+    )
 
     @model_validator(mode="after")
     def _divisible(self) -> Attentive:
-        if self.encoder == "cnn" and self.hidden % 4:
+        if self.encoder == "cnn" and (self.hidden or 0) % 4:
             raise ValueError(
                 f"`hidden` must be a multiple of 4 for the four widths of `cnn`, found {self.hidden}"
             )
@@ -96,8 +139,12 @@ class Earlier(Strict):
 class Train(Strict):
     """How the model is fitted; the defaults are the paper's."""
 
-    epochs: int = Field(8, ge=1, le=10_000)
-    batch: int = Field(32, ge=1)
+    epochs: int | None = Field(
+        None, ge=1, le=10_000, description="the corpus's own (8; SNLI and CNN 25, bAbI 100)"
+    )
+    batch: int | None = Field(
+        None, ge=1, description="texts in a step; the corpus's own (32; SNLI 128, CNN 90, bAbI 50)"
+    )
     learning_rate: float = Field(1e-3, gt=0, le=10)
     weight_decay: float = Field(1e-5, ge=0, le=1, description="of all but the attention's parameters")
 
@@ -124,22 +171,51 @@ class Uniform(Strict):
     name: Literal["uniform"] = "uniform"
 
 
+_EPSILON = (
+    "largest output change (TVD); 0.01 for text classification, 0.05 where a query is read, as in the paper"
+)
+
+
+class Adversarial(Strict):
+    """The attention furthest away (JSD) among those whose output stays within `epsilon` (TVD).
+
+    Exact where the read-out is linear and binary, else the certified bracket.
+    """
+
+    name: Literal["adversarial"] = "adversarial"
+    epsilon: float | None = Field(None, gt=0, lt=1, description=_EPSILON)
+
+
 class AdversarialExact(Strict):
-    """The attention furthest away (JSD) among those whose output stays within `epsilon` (TVD)."""
+    """The same, exact; for linear binary read-outs only."""
 
     name: Literal["adversarial_exact"] = "adversarial_exact"
-    epsilon: float = Field(0.01, gt=0, lt=1)
+    epsilon: float | None = Field(None, gt=0, lt=1, description=_EPSILON)
+
+
+class AdversarialBracket(Strict):
+    """The same between two certified bounds, for any read-out of the paper's models."""
+
+    name: Literal["adversarial_bracket"] = "adversarial_bracket"
+    epsilon: float | None = Field(None, gt=0, lt=1, description=_EPSILON)
+    nodes: int = Field(32, ge=0, le=100_000, description="regions that branch and bound may look at, a text")
 
 
 class AdversarialSearch(Strict):
-    """The paper's own gradient search for the same question: a lower bound."""
+    """A gradient search for the same question, with `epsilon` both as margin and for what counts: a lower bound."""
 
     name: Literal["adversarial_search"] = "adversarial_search"
-    epsilon: float = Field(0.01, gt=0, lt=1)
+    epsilon: float | None = Field(None, gt=0, lt=1, description=_EPSILON)
     starts: int = Field(5, ge=1, le=1000)
     steps: int = Field(500, ge=1)
     learning_rate: float = Field(0.01, gt=0)
     penalty: float = Field(500.0, gt=0)
+
+
+class AdversarialPaper(Strict):
+    """The search as the code of the published figures has it: margin 0.01, what counts within 0.05, both tasks."""
+
+    name: Literal["adversarial_paper"] = "adversarial_paper"
 
 
 class Outside(BaseModel):
@@ -175,8 +251,21 @@ _before_counter, _tag_counter = _named("counterfactual")
 
 TaskSpec = Annotated[
     Annotated[Planted, Tag("planted")]
+    | Annotated[PlantedClinical, Tag("planted-clinical")]
+    | Annotated[PlantedCloze, Tag("planted-cloze")]
     | Annotated[Sst, Tag("sst")]
     | Annotated[Imdb, Tag("imdb")]
+    | Annotated[Newsgroups, Tag("newsgroups")]
+    | Annotated[AgNews, Tag("agnews")]
+    | Annotated[Ade, Tag("ade")]
+    | Annotated[Adr, Tag("adr")]
+    | Annotated[Snli, Tag("snli")]
+    | Annotated[Babi1, Tag("babi_1")]
+    | Annotated[Babi2, Tag("babi_2")]
+    | Annotated[Babi3, Tag("babi_3")]
+    | Annotated[Cnn, Tag("cnn")]
+    | Annotated[Diabetes, Tag("diabetes")]
+    | Annotated[Anemia, Tag("anemia")]
     | Annotated[File, Tag("file")]
     | Annotated[Hub, Tag("hub")]
     | Annotated[Outside, Tag("outside")],
@@ -192,8 +281,11 @@ MeasureSpec = Annotated[
 CounterfactualSpec = Annotated[
     Annotated[Permuted, Tag("permuted")]
     | Annotated[Uniform, Tag("uniform")]
+    | Annotated[Adversarial, Tag("adversarial")]
     | Annotated[AdversarialExact, Tag("adversarial_exact")]
+    | Annotated[AdversarialBracket, Tag("adversarial_bracket")]
     | Annotated[AdversarialSearch, Tag("adversarial_search")]
+    | Annotated[AdversarialPaper, Tag("adversarial_paper")]
     | Annotated[Outside, Tag("outside")],
     _tag_counter,
     _before_counter,
@@ -215,7 +307,7 @@ class Spec(Strict):
         Measure(name="gradient_detached"),
         Measure(name="leave_one_out"),
     )
-    counterfactuals: tuple[CounterfactualSpec, ...] = (Permuted(), Uniform(), AdversarialExact())
+    counterfactuals: tuple[CounterfactualSpec, ...] = (Permuted(), Uniform(), Adversarial())
     seed: int = Field(0, ge=0, lt=2**32, strict=True, description="seed of everything that is drawn")
     limit: int | None = Field(
         None, ge=1, strict=True, description="audit only so many instances, drawn with the seed"
@@ -311,6 +403,9 @@ _PLACES = (
     ("task", "path"),
     ("task", "dev_path"),
     ("task", "test_path"),
+    ("task", "notes"),
+    ("task", "diagnoses"),
+    ("task", "split_ids"),
     ("model", "run"),
     ("model", "vectors"),
 )
@@ -363,8 +458,11 @@ def _short(value: object) -> str:
 def _settings(loc: tuple[int | str, ...]) -> list[str]:
     """The settings that exist where an unknown one was given."""
     named = (
-        *(Planted, Sst, Imdb, File, Hub, Attentive, Earlier),
-        *(Permuted, Uniform, AdversarialExact, AdversarialSearch),
+        *(Planted, PlantedClinical, PlantedCloze, Diabetes, Anemia),
+        *(Sst, Imdb, Newsgroups, AgNews, Ade, Adr, Snli, Babi1, Babi2, Babi3, Cnn),
+        *(File, Hub, Attentive, Earlier),
+        *(Permuted, Uniform, Adversarial, AdversarialExact, AdversarialBracket),
+        *(AdversarialSearch, AdversarialPaper),
     )
     by_tag: dict[str, type[BaseModel]] = {model.model_fields["name"].default: model for model in named}
     by_tag |= {"train": Train, "measure": Measure}

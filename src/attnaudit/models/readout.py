@@ -1,0 +1,86 @@
+"""From the attended context to class probabilities: a linear layer, or the paper's small tanh layer for QA and NLI.
+
+A head is linear in the context up to its first layer, which is what leave-one-out and the read-outs of the
+counterfactuals build on: `project` maps a state to where contexts are added up, `finish` goes on from the sum.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor, nn
+
+from attnaudit.readout import LinearReadout, Readout, TanhReadout
+
+
+class LinearHead(nn.Linear):
+    """W c + b. A binary model has one logit z, given as the two columns (0, z); a query is not looked at."""
+
+    def __init__(self, dim: int, outputs: int) -> None:
+        super().__init__(dim, 1 if outputs == 2 else outputs)
+
+    def project(self, states: Float[Tensor, "*rows dim"]) -> Float[Tensor, "*rows part"]:
+        """What each state adds to the logits when it has all the attention."""
+        return nn.functional.linear(states, self.weight)
+
+    def finish(
+        self, projected: Float[Tensor, "*rows part"], query: Float[Tensor, "*#rows query"] | None = None
+    ) -> Float[Tensor, "*rows output"]:
+        """Logits, one column a class."""
+        del query
+        return _by_class(projected + self.bias)
+
+    def numbers(
+        self,
+        states: Float[Tensor, "token dim"],
+        query: Float[Tensor, " query"] | None,
+        candidates: Bool[Tensor, " output"] | None,
+    ) -> Readout:
+        """The read-out of one instance over the given states."""
+        del query
+        coefficients = _by_class(self.project(states)).T
+        bias = _by_class(self.bias)
+        if candidates is not None:
+            coefficients, bias = coefficients[candidates], bias[candidates]
+        return LinearReadout(coefficients.cpu().numpy(), bias.cpu().numpy())
+
+
+class TanhHead(nn.Module):
+    """O tanh(A c + a + B q + b) + o, with half as many inner units as the context has dimensions."""
+
+    def __init__(self, dim: int, query_dim: int, outputs: int) -> None:
+        super().__init__()
+        self.projection = nn.Linear(dim, dim // 2)
+        self.query_projection = nn.Linear(query_dim, dim // 2)
+        self.output = nn.Linear(dim // 2, outputs)
+
+    def project(self, states: Float[Tensor, "*rows dim"]) -> Float[Tensor, "*rows part"]:
+        """What each state adds to the inputs of the tanh when it has all the attention."""
+        return nn.functional.linear(states, self.projection.weight)
+
+    def finish(
+        self, projected: Float[Tensor, "*rows part"], query: Float[Tensor, "*#rows query"] | None = None
+    ) -> Float[Tensor, "*rows output"]:
+        """Logits, one column a class."""
+        return self.output(torch.tanh(projected + self._inner_bias(query)))
+
+    def numbers(
+        self,
+        states: Float[Tensor, "token dim"],
+        query: Float[Tensor, " query"] | None,
+        candidates: Bool[Tensor, " output"] | None,
+    ) -> Readout:
+        """The read-out of one instance over the given states."""
+        parts = [self.project(states).T, self._inner_bias(query), self.output.weight, self.output.bias]
+        if candidates is not None:
+            parts[2:] = (part[candidates] for part in parts[2:])
+        return TanhReadout(*(part.cpu().numpy() for part in parts))
+
+    def _inner_bias(self, query: Float[Tensor, "*rows query"] | None) -> Float[Tensor, "*rows part"]:
+        assert query is not None
+        return self.query_projection(query) + self.projection.bias
+
+
+def _by_class(logits: Float[Tensor, "*rows output"]) -> Float[Tensor, "*rows output_by_class"]:
+    """One logit z as the two columns (0, z); several as they are."""
+    return torch.cat([torch.zeros_like(logits), logits], dim=-1) if logits.shape[-1] == 1 else logits
