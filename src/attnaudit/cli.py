@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from attnaudit.errors import AuditError, SpecError
+from attnaudit.errors import AuditError, SpecError, unknown_name
 from attnaudit.spec import KNOWN, AdversarialSearch, Spec, merged, read_values
 from attnaudit.terminal import printable, progress_bars, show, table_of
 
@@ -221,6 +221,92 @@ def report(
             print(path)
 
 
+@app.command()
+def reproduce(
+    study: Annotated[str, typer.Argument(help="What to reproduce: `jain2019`.")] = "jain2019",
+    only: Annotated[
+        list[str] | None, typer.Option(help="Only this corpus; repeat, or give several with commas.")
+    ] = None,
+    encoder: Annotated[
+        list[str] | None,
+        typer.Option(help=f"{', '.join(KNOWN['encoder'])} (all; only bilstm where training takes long)."),
+    ] = None,
+    attention: Annotated[
+        list[str] | None,
+        typer.Option(
+            help=f"{', '.join(KNOWN['attention'])} (both; only additive where training takes long)."
+        ),
+    ] = None,
+    seeds: Annotated[str, typer.Option(help="Seeds, with commas; each is a training run.")] = "0",
+    vectors: Annotated[
+        str | None,
+        typer.Option(
+            help="Word vectors: a file, `minilm`, or `random` (minilm where it is installed; bAbI random always)."
+        ),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="CORPUS.KEY=VALUE",
+            help="A setting of a corpus, as `diabetes.notes=NOTEEVENTS.csv`.",
+        ),
+    ] = None,
+    limit: Annotated[int | None, typer.Option(help="Audit only so many texts a cell: a trial.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Train only so many epochs: a trial.")] = None,
+    output: Annotated[Path, typer.Option(help="Folder for the page and the tables.")] = Path("reproduction"),
+    plan_only: Annotated[
+        bool, typer.Option("--plan", help="Show the cells and how long they will take, and stop.")
+    ] = False,
+    collect: Annotated[
+        bool,
+        typer.Option("--collect", help="Run nothing: make the page from the finished runs in the store."),
+    ] = False,
+    jobs: Annotated[int, typer.Option(min=1, help="Cells at a time, a process each.")] = 1,
+    store: Store = Path("runs"),
+    device: Device = Device.cpu,
+    threads: Threads = 1,
+) -> None:
+    """Run the whole paper, or go on with it, and hold every number against the published one."""
+    if study != "jain2019":
+        raise SpecError(unknown_name("study", study, ["jain2019"]))
+    from attnaudit.studies import jain2019
+    from attnaudit.terminal_sweep import show_plan, sweep_bars
+
+    given: dict[str, Any] = {}
+    for setting in settings or []:
+        given = merged(given, _setting(setting))
+    planned = jain2019.plan(
+        only=_split(only),
+        encoders=_split(encoder),
+        attentions=_split(attention),
+        seeds=_seeds(seeds),
+        vectors=vectors or jain2019.default_vectors(),
+        settings=given,
+        limit=limit,
+        epochs=epochs,
+    )
+    show_plan(planned, jobs)
+    if plan_only:
+        return
+    if collect:
+        cells = jain2019.collect(planned, store=store)
+    else:
+        names = [f"{p.corpus} {p.encoder} {p.attention} {p.seed}" for p in planned if p.spec is not None]
+        with sweep_bars(names) as (watch, ended):
+            cells = []
+            for cell in jain2019.run(
+                planned, store=store, device=device.value, threads=threads, jobs=jobs, watch=watch
+            ):
+                cells.append(cell)
+                ended(cell)
+    from attnaudit.reproduce import write_reproduction
+
+    command = " ".join(["attnaudit", *sys.argv[1:]])
+    for path in write_reproduction(jain2019.in_order(cells, planned), output, command=command):
+        print(path)
+
+
 @app.command("show")
 def show_run(run: Run, store: Store = Path("runs"), as_json: AsJson = False) -> None:
     """Print the summary of a run."""
@@ -365,6 +451,19 @@ def _task(task: str | None, data: str | None, **columns: Any) -> dict[str, Any] 
     if data.startswith("hf:"):
         return _given(name="hub", dataset=data.removeprefix("hf:"), **columns)
     return _given(name="file", path=data, **columns)
+
+
+def _split(values: list[str] | None) -> list[str]:
+    """Names that were given one by one or with commas."""
+    return [name.strip() for value in values or [] for name in value.split(",") if name.strip()]
+
+
+def _seeds(text: str) -> list[int]:
+    try:
+        found = [int(part) for part in text.split(",")]
+    except ValueError:
+        raise SpecError(f"`--seeds` must be whole numbers with commas between them, found `{text}`") from None
+    return list(dict.fromkeys(found))
 
 
 def _columns_of(folder: Path) -> dict[str, Any]:

@@ -57,8 +57,9 @@ class Batch:
         return self._each(lambda part: part.to(device) if isinstance(part, Tensor) else part)
 
     def _each(self, change: Callable[[Any], Any]) -> Batch:
-        parts: Any = (getattr(self, name) for name in self.__slots__)
-        return Batch(*(None if part is None else change(part) for part in parts))
+        parts = (getattr(self, name) for name in self.__slots__)
+        changed: list[Any] = [None if part is None else change(part) for part in parts]
+        return Batch(*changed)
 
     @property
     def n_audited(self) -> Int[Tensor, " batch"]:

@@ -31,7 +31,7 @@ from attnaudit.importance import MEASURES
 from attnaudit.instance import Instance
 from attnaudit.models import checkpoint
 from attnaudit.models.attentive import AttentiveModel
-from attnaudit.models.vectors import read_vectors
+from attnaudit.models.vectors import initial_vectors, source_digest
 from attnaudit.result import Result
 from attnaudit.tasks import corpus
 from attnaudit.train import Epoch, Schedule, fit
@@ -92,6 +92,8 @@ def audit(
     counterfactuals = [
         _resolved("counterfactual", entry, _counterfactual, faults) for entry in spec.counterfactuals
     ]
+    if isinstance(spec.model, asked.Attentive) and ":" in spec.model.encoder:
+        _imported(spec.model.encoder, faults)
     if faults:
         raise SpecError(*faults)
     began = time.perf_counter()
@@ -144,7 +146,7 @@ def _planned(spec: asked.Spec, given: AttentiveModel | None) -> _Plan:
         classes = given.classes
         model_digest = _digest(given)
     elif spec.model.vectors is not None:
-        model_digest = _file_digest(spec.model.vectors)
+        model_digest = source_digest(spec.model.vectors)
     read = tasks.read(spec.task, seed=spec.seed, classes=classes)
     if classes is not None and read.classes != classes:
         raise DataError(
@@ -177,6 +179,14 @@ def _planned(spec: asked.Spec, given: AttentiveModel | None) -> _Plan:
         ]
     )
     return _Plan(spec, read, audited, split, earlier, asked.run_id(spec, digest, model_digest))
+
+
+def _imported(encoder: str, faults: list[str]) -> None:
+    """Import the module of an encoder from outside; or one more fault."""
+    try:
+        pkgutil.resolve_name(encoder)
+    except (ImportError, AttributeError, ValueError) as error:
+        faults.append(f"`{encoder}` cannot be used as an encoder: {error}")
 
 
 def _resolved(kind: str, entry: Any, make: Callable[[Any], Any], faults: list[str]) -> tuple[str, Any]:
@@ -247,7 +257,7 @@ def _trained(plan: _Plan, draft: stored.Draft, device: str, progress: Progress) 
         hidden=recipe.hidden,
     )
     if spec.model.vectors is not None:
-        vectors, found = read_vectors(spec.model.vectors, vocabulary, recipe.embedding)
+        vectors, found = initial_vectors(spec.model.vectors, vocabulary, recipe.embedding, progress=progress)
         model.start_from(vectors)
         coverage = json.dumps({"found": found, "words": len(vocabulary)})
         stored.write_atomically(draft.folder / _COVERAGE, coverage.encode())
@@ -322,7 +332,10 @@ def _coverage(draft: stored.Draft) -> dict[str, int] | None:
 def _sources(spec: asked.Spec) -> list[str]:
     """Digests of the modules that are named from outside, so that numbers are made again when one is edited."""
     entries = [spec.task, *spec.measures, *spec.counterfactuals]
-    modules = [entry.name.partition(":")[0] for entry in entries if isinstance(entry, asked.Outside)]
+    names = [entry.name for entry in entries if isinstance(entry, asked.Outside)]
+    if isinstance(spec.model, asked.Attentive) and ":" in spec.model.encoder:
+        names.append(spec.model.encoder)
+    modules = [name.partition(":")[0] for name in names]
     files = [importlib.util.find_spec(name) for name in modules]
     return [_file_digest(file.origin) for file in files if file is not None and file.origin is not None]
 

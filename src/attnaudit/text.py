@@ -40,7 +40,28 @@ _PATTERN = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
+_CLINICAL = re.compile(
+    rf"""
+      (?P<removed> \[\s*\*\s*\* [^\[\]]* \*\s*\*\s*\])   # [** what the de-identification took out **]
+    | \d+(?:[.,]\d+)*
+    | n['’]t(?!\w)
+    | (?:(?!_){_LETTER})+?(?=n['’]t(?!\w))
+    | ['’](?:s|re|ve|ll|d|m)(?!\w)
+    | (?:(?!_){_LETTER})+
+    | (?P<mark> [^\w\s]|_)(?:\s*(?P=mark))*      # ====, - - -, ____
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
 _HAS_WORD = re.compile(r"\w")
+_HAS_DIGIT = re.compile(r"\d")
+_ALPHANUMERIC = re.compile(r"\w+")
+_CHUNK = re.compile(r"\S+")
+
+NUMBER = "qqq"
+"""What the published preprocessing writes for every token with a digit in it."""
+
+REMOVED = "<DE>"
+"""What the published preprocessing writes for a span that the de-identification of a clinical note took out."""
 
 
 def words(text: str) -> list[Token]:
@@ -54,9 +75,57 @@ def words_without_punctuation(text: str) -> list[Token]:
     return [token for token in tokens if _HAS_WORD.search(token.text)] or tokens
 
 
+def chunks(text: str) -> list[Token]:
+    """What stands between white space, unchanged; for texts that come cut into tokens (bAbI, CNN)."""
+    return [Token(m.group(), m.start(), m.end()) for m in _CHUNK.finditer(text)]
+
+
+def general(text: str) -> list[Token]:
+    """`words`, with `qqq` for every token that holds a digit: the general cleaner of the published preprocessing."""
+    return [
+        Token(NUMBER, token.start, token.end) if _HAS_DIGIT.search(token.text) else token
+        for token in words(text)
+    ]
+
+
+def general_without_punctuation(text: str) -> list[Token]:
+    """`general`, less all that has no letter or digit; a text of nothing else keeps it (20 Newsgroups)."""
+    tokens = general(text)
+    return [token for token in tokens if _HAS_WORD.search(token.text)] or tokens
+
+
+def alphanumeric(text: str) -> list[Token]:
+    """Runs of letters, digits and `_`, lower-cased; all else only separates (the published SST)."""
+    return [Token(m.group().lower(), m.start(), m.end()) for m in _ALPHANUMERIC.finditer(text)]
+
+
+def clinical(text: str) -> list[Token]:
+    """Words of a clinical note: `<DE>` for what de-identification took out, `qqq` for what holds a digit.
+
+    A run of one mark (`====`, `- - -`, `____`) is one token, that mark. All else is lower-cased, as in `words`.
+    """
+    tokens = []
+    for match in _CLINICAL.finditer(text):
+        if match["removed"]:
+            word = REMOVED
+        elif match["mark"]:
+            word = match["mark"]
+        elif _HAS_DIGIT.search(match.group()):
+            word = NUMBER
+        else:
+            word = match.group().lower().replace("’", "'")
+        tokens.append(Token(word, match.start(), match.end()))
+    return tokens
+
+
 TOKENISERS: dict[str, Callable[[str], list[Token]]] = {
     "words-1": words,
     "words-nopunct-1": words_without_punctuation,
+    "spaces-1": chunks,
+    "general-1": general,
+    "general-nopunct-1": general_without_punctuation,
+    "alphanumeric-1": alphanumeric,
+    "clinical-1": clinical,
 }
 
 PAD, UNKNOWN, START, END = 0, 1, 2, 3

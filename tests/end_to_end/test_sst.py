@@ -31,7 +31,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Result:
     """Three epochs (the best of eight with this seed) and every question, the paper's search included."""
     spec = Spec.parse(
         {
-            "task": "sst",
+            "task": {"name": "sst", "preparation": "plain-1"},
             "train": {"epochs": 3},
             "counterfactuals": ["permuted", "adversarial_exact", "adversarial_search"],
         }

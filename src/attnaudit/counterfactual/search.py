@@ -94,12 +94,14 @@ def _final(found: list[Case], how: AdversarialSearch, margin: float, seed: int) 
     output = output_of(own)
     values = torch.stack([_padded(_start(c, how.starts, seed), width) for c in found]).requires_grad_(True)
     optimiser = torch.optim.Adam([values], lr=how.learning_rate, amsgrad=True)
+    one, other = torch.triu_indices(how.starts, how.starts, offset=1)
     with torch.enable_grad():
         for _ in range(how.steps):
             weights = torch.softmax(values.masked_fill(~real, float("-inf")), dim=-1)
             tvd = 0.5 * (output_of(weights) - output).abs().sum(dim=-1)
             away = _jsd(weights, own).sum()
-            apart = _jsd(weights[:, :, None], weights[:, None]).mean(dim=(1, 2)).sum()
+            # The mean over all pairs: each stands there twice, and with itself a start is at distance 0.
+            apart = 2 * _jsd(weights[:, one], weights[:, other]).sum() / how.starts**2
             loss = how.penalty * torch.relu(tvd - margin).sum() - away - apart
             optimiser.zero_grad()
             loss.backward()

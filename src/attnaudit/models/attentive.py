@@ -19,7 +19,7 @@ from attnaudit import text
 from attnaudit.core import Batch, Embedding, Intervention, Site, Trace
 from attnaudit.instance import Instance
 from attnaudit.models.attention import Additive, Dot, attend
-from attnaudit.models.encoders import ENCODERS, SharesDeletions
+from attnaudit.models.encoders import SharesDeletions, encoder_named
 from attnaudit.models.encoding import Encoding, Ids
 from attnaudit.models.interface import delete_each_by_trace
 from attnaudit.models.readout import LinearHead, TanhHead
@@ -75,7 +75,7 @@ class AttentiveModel(nn.Module):
             "hidden": hidden,
         }
         self.embedding = nn.Embedding(len(vocabulary), embedding, padding_idx=text.PAD)
-        self.encoder = ENCODERS[encoder](embedding, hidden)
+        self.encoder = encoder_named(encoder)(embedding, hidden)
         dim = self.encoder.dim
         self.readout: LinearHead | TanhHead
         if query is None:
@@ -83,7 +83,7 @@ class AttentiveModel(nn.Module):
             self.readout = LinearHead(dim, len(self.classes))
         else:
             self.query_embedding = nn.Embedding(len(vocabulary), embedding, padding_idx=text.PAD)
-            self.query_encoder = ENCODERS[encoder](embedding, hidden)
+            self.query_encoder = encoder_named(encoder)(embedding, hidden)
             self.scorer = SCORERS[attention](dim, dim)
             self.readout = TanhHead(dim, dim, len(self.classes))
 

@@ -6,12 +6,16 @@ are 0, and no state depends on how much padding there is.
 
 from __future__ import annotations
 
+import pkgutil
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
+
+from attnaudit.errors import ModelError, unknown_name
 
 _CAME_BACK = 1e-6
 """A recomputed LSTM state closer than this to the original (largest absolute difference over its hidden and cell
@@ -194,6 +198,28 @@ ENCODERS: dict[str, Callable[[int, int], Any]] = {
     "cnn": Cnn,
     "average": Average,
 }
+
+
+def encoder_named(name: str) -> Callable[[int, int], Any]:
+    """What makes an encoder from the sizes of its input and of its units: of `ENCODERS`, or `module:Class`.
+
+    A module from outside must have been imported by then: the name may come from a file of weights, and a file must
+    not decide what is run.
+
+    Raises:
+        ModelError: no such encoder, or its module is not imported.
+    """
+    if name in ENCODERS:
+        return ENCODERS[name]
+    module, colon, _ = name.partition(":")
+    if not colon:
+        raise ModelError(unknown_name("encoder", name, ENCODERS))
+    if module not in sys.modules:
+        raise ModelError(f"encoder `{name}`: import the module `{module}` first")
+    try:
+        return pkgutil.resolve_name(name)
+    except (AttributeError, ValueError) as error:
+        raise ModelError(f"encoder `{name}` cannot be found: {error}") from None
 
 
 def _mirror(mask: Bool[Tensor, "batch token"]) -> Int[Tensor, "batch token"]:

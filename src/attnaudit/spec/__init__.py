@@ -83,9 +83,9 @@ KNOWN: Mapping[str, tuple[str, ...]] = {
 """Every name that a spec may use, by what it names; tests hold them against the packages that mean them."""
 
 
-def _known(kind: str) -> AfterValidator:
+def _known(kind: str, *, outside: bool = False) -> AfterValidator:
     def check(name: str) -> str:
-        if name not in KNOWN[kind]:
+        if name not in KNOWN[kind] and not (outside and ":" in name):
             raise ValueError(unknown_name(kind, name, KNOWN[kind]))
         return name
 
@@ -99,8 +99,9 @@ class Attentive(Strict):
     """An encoder, attention over its states, and a linear read-out (Jain & Wallace 2019)."""
 
     name: Literal["attentive"] = "attentive"
-    encoder: Annotated[str, _known("encoder")] = Field(
-        "bilstm", description="what gives a state for each token, and reads the question or hypothesis"
+    encoder: Annotated[str, _known("encoder", outside=True)] = Field(
+        "bilstm",
+        description="what gives a state for each token and reads the query: a name, or `module:Class` from outside",
     )
     attention: Annotated[str, _known("attention")] = Field("additive", description="what scores each state")
     embedding: int | None = Field(

@@ -11,19 +11,42 @@ import pkgutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from attnaudit import spec as specs
 from attnaudit.errors import DataError, SpecError, UnknownNameError, unknown_name
-from attnaudit.tasks import classification, files, hub, planted
+from attnaudit.spec import TaskSpec
+from attnaudit.tasks import adverse, babi, cnn, files, hub, nli, planted, published, sentiment, topics
 from attnaudit.tasks.corpus import Corpus
 
 # Modules are imported, not functions: `planted.planted` under the name `planted` would hide its own module.
 TASKS: dict[str, Callable[..., Corpus]] = {
     "planted": planted.planted,
-    "sst": classification.sst,
-    "imdb": classification.imdb,
+    "sst": sentiment.sst,
+    "imdb": sentiment.imdb,
+    "newsgroups": topics.newsgroups,
+    "agnews": topics.agnews,
+    "ade": adverse.ade,
+    "adr": adverse.adr,
+    "snli": nli.snli,
+    "babi_1": babi.babi_1,
+    "babi_2": babi.babi_2,
+    "babi_3": babi.babi_3,
+    "cnn": cnn.cnn,
     "file": files.file,
     "hub": hub.hub,
 }
+
+
+PUBLISHED: dict[str, published.Published] = {
+    "sst": sentiment.SST,
+    "imdb": sentiment.IMDB,
+    "newsgroups": topics.NEWSGROUPS,
+    "agnews": topics.AGNEWS,
+    "ade": adverse.ADE,
+    "snli": nli.SNLI,
+    "babi_1": babi.SOURCES[1],
+    "babi_2": babi.SOURCES[2],
+    "babi_3": babi.SOURCES[3],
+}
+"""Tasks whose corpus must lie in the folder of `ATTNAUDIT_DATA`, and its files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +59,7 @@ class Availability:
     reason: str
 
 
-def read(task_spec: specs.TaskSpec, *, seed: int, classes: Sequence[str] | None = None) -> Corpus:
+def read(task_spec: TaskSpec, *, seed: int, classes: Sequence[str] | None = None) -> Corpus:
     """The corpus that a spec asks for.
 
     Args:
@@ -65,8 +88,8 @@ def read(task_spec: specs.TaskSpec, *, seed: int, classes: Sequence[str] | None 
 def available() -> list[Availability]:
     """Every task of the package, in the order of `TASKS`, and whether it can be used here and now."""
     reasons = {
-        "sst": classification.unready("sst"),
-        "imdb": classification.unready("imdb"),
+        **{name: published.unready(corpus) for name, corpus in PUBLISHED.items()},
+        "cnn": cnn.unready(),
         "hub": hub.unready(),
     }
     return [

@@ -19,8 +19,8 @@ from typing import IO, NoReturn
 import pyarrow
 import pyarrow.parquet
 
-from attnaudit import spec as specs
 from attnaudit.errors import DataError, SpecError
+from attnaudit.spec import corpora as specs
 from attnaudit.tasks.corpus import WHOLE, Corpus
 from attnaudit.tasks.rows import ALIASES, Faults, Row, corpus_of, missing_columns
 
@@ -31,7 +31,9 @@ _BROKEN = (EOFError, zlib.error, gzip.BadGzipFile)
 
 
 def file(spec: specs.File, seed: int, classes: Sequence[str] | None = None) -> Corpus:
-    """A CSV, TSV, JSON lines or Parquet file of your own with a text and a label column.
+    """A CSV, TSV, JSON lines or Parquet file of your own with a column of texts and one of labels.
+
+    With a `query_column` an instance is a pair of texts: `text` is attended to, `query` is read beside it.
 
     Args:
         spec: where the file lies and what its columns are called.
@@ -49,25 +51,28 @@ def file(spec: specs.File, seed: int, classes: Sequence[str] | None = None) -> C
     paths = {split: Path(path).expanduser() for split, path in given.items() if path is not None}
     several = len(paths) > 1
     faults = Faults()
+    columns = _columns(spec)
 
     def rows() -> Iterator[Row]:
         for split, path in paths.items():
             part = split if several else WHOLE
             stem = _stem(path)
-            for number, values in _records(path, _columns(spec), faults):
+            for number, values in _records(path, tuple(columns.values()), faults):
+                value = dict(zip(columns, values, strict=True))
                 place = f"{path.name}, {_unit(path)} {number}"
-                own = part if spec.split_column is None else _split(values[2], place, faults)
+                own = _split(value["split"], place, faults) if "split" in value else part
                 identity = f"{stem}/{split}/{number:06d}" if several else f"{stem}/{number:06d}"
                 if own:
-                    yield Row(place, identity, own, values[0], values[1])
+                    yield Row(place, identity, own, value["text"], value["label"], value.get("query"))
 
     for path in paths.values():
-        _refuse_absent(path)
+        refuse_absent(path)
     names = ", ".join(path.name for path in paths.values())
     return corpus_of(
         rows(),
         name=names,
         splits=tuple(paths) if several else (),
+        paired=spec.query_column is not None,
         faults=faults,
         drop_empty=spec.drop_empty,
         classes=classes,
@@ -80,7 +85,7 @@ def json_records(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
     Raises:
         DataError: not UTF-8, a damaged archive, a line that is no JSON object.
     """
-    with _opened(path, newline="\n") as stream:
+    with opened(path, newline="\n") as stream:
         for number, line in enumerate(stream, start=1):
             if not line.strip():
                 continue
@@ -101,47 +106,38 @@ def json_records(path: Path) -> Iterator[tuple[int, dict[str, object]]]:
             yield number, value
 
 
-def _columns(spec: specs.File) -> tuple[str, ...]:
-    wanted = (spec.text_column, spec.label_column)
-    return wanted if spec.split_column is None else (*wanted, spec.split_column)
+def delimited(
+    path: Path, delimiter: str, columns: Sequence[str], faults: Faults, *, longest: int = _LARGEST_FIELD
+) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """Rows of a CSV or TSV file, `.gz` or not, as a stream; the number is that of the line where the row begins.
 
+    Args:
+        path: the file; its first row that is not empty is the header.
+        delimiter: what stands between two fields.
+        columns: those that are wanted, in the order in which their values are given.
+        faults: where rows with another number of fields than the header are counted.
+        longest: most characters of a field. An unclosed quotation mark is noticed there at the latest.
 
-def _records(
-    path: Path, columns: tuple[str, ...], faults: Faults
-) -> Iterator[tuple[int, tuple[object, ...]]]:
-    """Number and wanted values of each row of the file."""
-    match _suffix(path):
-        case ".csv":
-            yield from _delimited(path, ",", columns, faults)
-        case ".tsv":
-            yield from _delimited(path, "\t", columns, faults)
-        case ".parquet":
-            yield from _parquet(path, columns)
-        case _:
-            yield from _objects(path, columns)
-
-
-def _delimited(
-    path: Path, delimiter: str, columns: tuple[str, ...], faults: Faults
-) -> Iterator[tuple[int, tuple[object, ...]]]:
-    """Rows of a CSV or TSV file; the number is that of the line where the row begins."""
-    with _opened(path, newline="") as stream, _long_fields():
+    Raises:
+        DataError: not UTF-8, a damaged archive, a missing column, a malformed quotation.
+    """
+    with opened(path, newline="") as stream, _long_fields(longest):
         # strict: an unclosed quotation mark would otherwise swallow the rest of the file as one field
         reader = csv.reader(stream, delimiter=delimiter, strict=True)
         line = 1
-        header: list[str] = []
+        names: list[str] = []
         positions: tuple[int, ...] = ()
         try:
             for fields in reader:
                 begins, line = line, reader.line_num + 1
                 if not fields:
                     continue
-                if not header:
-                    header = fields
-                    positions = _positions(header, columns, path, delimiter)
-                elif len(fields) != len(header):
+                if not names:
+                    names = fields
+                    positions = _positions(names, columns, path, delimiter)
+                elif len(fields) != len(names):
                     faults.add(
-                        f"another number of fields than the {len(header)} of the header",
+                        f"another number of fields than the {len(names)} of the header",
                         f"{path.name}, line {begins}: {len(fields)} field{'s' if len(fields) != 1 else ''}",
                     )
                 else:
@@ -153,7 +149,69 @@ def _delimited(
             ) from None
 
 
-def _positions(header: list[str], columns: tuple[str, ...], path: Path, delimiter: str) -> tuple[int, ...]:
+@contextmanager
+def opened(path: Path, *, newline: str) -> Iterator[IO[str]]:
+    """The text of a plain or gzip file as a stream.
+
+    Raises:
+        DataError: not UTF-8 (says the line), a damaged archive, or the system cannot read it.
+    """
+    try:
+        try:
+            with _bytes(path) as raw, io.TextIOWrapper(raw, encoding="utf-8-sig", newline=newline) as stream:
+                yield stream
+        except UnicodeDecodeError:
+            _refuse_encoding(path)
+    except _BROKEN as error:
+        raise DataError(
+            f"{path.name}: the gzip archive is damaged or cut off ({error}). Copy it anew."
+        ) from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def header(path: Path, delimiter: str) -> list[str]:
+    """The names of the columns of a CSV or TSV file; none when the file has no rows.
+
+    Raises:
+        DataError: not UTF-8, a damaged archive, a malformed quotation.
+    """
+    with opened(path, newline="") as stream, _long_fields(_LARGEST_FIELD):
+        try:
+            return next(
+                (fields for fields in csv.reader(stream, delimiter=delimiter, strict=True) if fields), []
+            )
+        except csv.Error as error:
+            raise DataError(f"{path.name}, line 1: the header is malformed ({error})") from None
+
+
+def _columns(spec: specs.File) -> dict[str, str]:
+    """What each column that is asked for is called in the file."""
+    wanted = {
+        "text": spec.text_column,
+        "label": spec.label_column,
+        "query": spec.query_column,
+        "split": spec.split_column,
+    }
+    return {meaning: column for meaning, column in wanted.items() if column is not None}
+
+
+def _records(
+    path: Path, columns: tuple[str, ...], faults: Faults
+) -> Iterator[tuple[int, tuple[object, ...]]]:
+    """Number and wanted values of each row of the file."""
+    match _suffix(path):
+        case ".csv":
+            yield from delimited(path, ",", columns, faults)
+        case ".tsv":
+            yield from delimited(path, "\t", columns, faults)
+        case ".parquet":
+            yield from _parquet(path, columns)
+        case _:
+            yield from _objects(path, columns)
+
+
+def _positions(header: list[str], columns: Sequence[str], path: Path, delimiter: str) -> tuple[int, ...]:
     if message := missing_columns(columns, header, f"{path.name}, line 1"):
         others = [
             mark
@@ -229,37 +287,25 @@ def _unit(path: Path) -> str:
     return "row" if _suffix(path) == ".parquet" else "line"
 
 
-def _refuse_absent(path: Path) -> None:
-    """Refuse what can be seen from outside: no file, a folder, another format, nothing in it."""
+def refuse_absent(path: Path, suffixes: Sequence[str] = SUFFIXES) -> None:
+    """Refuse what can be seen from outside: no file, a folder, another format, nothing in it.
+
+    Raises:
+        DataError: one of these; says which, and what to do.
+    """
     if path.is_dir():
         raise DataError(f"{path}: is a folder; give a file in it")
     if not path.is_file():
         raise DataError(f"{path}: there is no such file")
-    if _suffix(path) not in SUFFIXES:
-        known = ", ".join(f"`{suffix}`" for suffix in SUFFIXES)
+    if _suffix(path) not in suffixes:
+        known = ", ".join(f"`{suffix}`" for suffix in suffixes)
+        of = "one of " if len(suffixes) > 1 else ""
         raise DataError(
-            f"{path.name}: the suffix must say the format: one of {known}, "
+            f"{path.name}: the suffix must say the format: {of}{known}, "
             "the text formats also with `.gz` behind"
         )
     if path.stat().st_size == 0:
         raise DataError(f"{path.name}: the file is empty")
-
-
-@contextmanager
-def _opened(path: Path, *, newline: str) -> Iterator[IO[str]]:
-    """The text of a plain or gzip file; what goes wrong below the text becomes a `DataError`."""
-    try:
-        try:
-            with _bytes(path) as raw, io.TextIOWrapper(raw, encoding="utf-8-sig", newline=newline) as stream:
-                yield stream
-        except UnicodeDecodeError:
-            _refuse_encoding(path)
-    except _BROKEN as error:
-        raise DataError(
-            f"{path.name}: the gzip archive is damaged or cut off ({error}). Copy it anew."
-        ) from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
 
 
 def _bytes(path: Path) -> gzip.GzipFile | io.BufferedReader:
@@ -289,9 +335,9 @@ def _refuse_encoding(path: Path) -> NoReturn:
 
 
 @contextmanager
-def _long_fields() -> Iterator[None]:
-    """Let the csv module read fields of any length; its limit is global, so it is put back."""
-    before = csv.field_size_limit(_LARGEST_FIELD)
+def _long_fields(longest: int) -> Iterator[None]:
+    """Let the csv module read fields of up to so many characters; its limit is global, so it is put back."""
+    before = csv.field_size_limit(longest)
     try:
         yield
     finally:

@@ -12,14 +12,16 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from attnaudit import spec as specs
 from attnaudit.errors import DataError
+from attnaudit.spec import corpora as specs
 from attnaudit.tasks.corpus import WHOLE, Corpus
 from attnaudit.tasks.rows import ALIASES, Row, corpus_of, missing_columns
 
 
 def hub(spec: specs.Hub, seed: int, classes: Sequence[str] | None = None) -> Corpus:
     """A data set of the Hugging Face hub, or a folder that the `datasets` library can load.
+
+    With a `query_column` an instance is a pair of texts: `text` is attended to, `query` is read beside it.
 
     Args:
         spec: name of the data set and its columns.
@@ -32,27 +34,41 @@ def hub(spec: specs.Hub, seed: int, classes: Sequence[str] | None = None) -> Cor
     del seed
     parts, notes = _splits(_loaded(spec), spec.dataset)
     names = _label_names(parts, spec.label_column)
+    columns = [spec.text_column, spec.label_column]
+    columns += [] if spec.query_column is None else [spec.query_column]
     for source, table in parts.values():
         place = f"{spec.dataset}, split `{source}`"
-        if message := missing_columns((spec.text_column, spec.label_column), table.column_names, place):
+        if message := missing_columns(columns, table.column_names, place):
             raise DataError(message)
 
     def rows() -> Iterator[Row]:
         for split, (source, table) in parts.items():
-            pairs = zip(table[spec.text_column], table[spec.label_column], strict=True)
-            for number, (text, label) in enumerate(pairs, start=1):
+            values = zip(*(table[column] for column in columns), strict=True)
+            for number, (text, label, *query) in enumerate(values, start=1):
                 place = f"{spec.dataset}, split `{source}`, row {number}"
-                yield Row(place, f"{spec.dataset}/{source}/{number:06d}", split, text, _named(label, names))
+                identity = f"{spec.dataset}/{source}/{number:06d}"
+                yield Row(place, identity, split, text, _named(label, names), *query)
 
     return corpus_of(
         rows(),
         name=spec.dataset,
         splits=tuple(parts),
+        paired=spec.query_column is not None,
         drop_empty=spec.drop_empty,
         classes=classes,
         order=names,
         notes=notes,
     )
+
+
+def tables(dataset: str, subset: str | None = None) -> dict[str, Any]:
+    """The table of each split of a data set, under our names for the splits; others are passed over.
+
+    Raises:
+        DataError: the library is not installed, or the data set cannot be had.
+    """
+    parts, _ = _splits(_loaded(specs.Hub(dataset=dataset, subset=subset)), dataset)
+    return {split: table for split, (_, table) in parts.items()}
 
 
 def unready() -> str:

@@ -13,15 +13,13 @@ import re
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
-from attnaudit import spec as specs
 from attnaudit.instance import Instance, Span
+from attnaudit.spec import corpora as specs
 from attnaudit.tasks import planted_language as language
+from attnaudit.tasks.chance import often_early, pick, shuffled
 from attnaudit.tasks.corpus import Corpus
 from attnaudit.text import words
-
-T = TypeVar("T")
 
 _EVIDENCE = frozenset({"ADJ", "NOUN", "VERB", "PAST", "NOT", "NEVER", "not", "N'T"})
 _SLOT = re.compile(r"\{([^}]+)\}")
@@ -114,15 +112,15 @@ def _reviews(
     spec: specs.Planted, split: str, size: int, rng: random.Random
 ) -> tuple[tuple[Instance, ...], int]:
     """The instances of one split, both classes equally often before noise, and how many were flipped."""
-    labels = _shuffled([number % 2 for number in range(size)], rng)
-    flipped = frozenset(_shuffled(list(range(size)), rng)[: round(spec.noise * size)])
+    labels = shuffled([number % 2 for number in range(size)], rng)
+    flipped = frozenset(shuffled(list(range(size)), rng)[: round(spec.noise * size)])
     names = _names(split)
     seen: set[str] = set()
     instances = []
     for number, label in enumerate(labels):
-        text, spans = _review(spec, label, _pick(names, rng), rng)
+        text, spans = _review(spec, label, pick(names, rng), rng)
         while text in seen:
-            text, spans = _review(spec, label, _pick(names, rng), rng)
+            text, spans = _review(spec, label, pick(names, rng), rng)
         seen.add(text)
         target = 1 - label if number in flipped else label
         instances.append(Instance(f"planted/{split}/{number:06d}", {"text": text}, target, (spans,)))
@@ -142,7 +140,7 @@ def _names(split: str) -> list[str]:
 
 def _review(spec: specs.Planted, label: int, name: str, rng: random.Random) -> tuple[str, tuple[Span, ...]]:
     """One review of a length drawn between `shortest` and `longest`, and the spans of its evidence."""
-    choices = _CHOICES[_pick(tuple(_CHOICES), rng)]
+    choices = _CHOICES[pick(tuple(_CHOICES), rng)]
     left = spec.shortest + int(rng.random() * (spec.longest - spec.shortest + 1))
     sentences: list[_Sentence] = []
     for _ in range(1 + int(rng.random() ** 0.5 * spec.evidence)):  # the root: rather more pieces than few
@@ -170,15 +168,15 @@ def _review(spec: specs.Planted, label: int, name: str, rng: random.Random) -> t
             sentences.append(_sentence(template, choices, {"name": name}, left, rng))
             left -= template.tokens
             templates = _FILLERS
-    return _joined(_shuffled(sentences, rng))
+    return _joined(shuffled(sentences, rng))
 
 
 def _opinion(polarity: int, rng: random.Random) -> Mapping[str, str]:
     """A word of the polarity for each slot that takes one."""
-    base = _often_early(tuple(language.VERBS[polarity]), rng)
+    base = often_early(tuple(language.VERBS[polarity]), rng)
     return {
-        "ADJ": _often_early(language.ADJECTIVES[polarity], rng),
-        "NOUN": _often_early(language.NOUNS[polarity], rng),
+        "ADJ": often_early(language.ADJECTIVES[polarity], rng),
+        "NOUN": often_early(language.NOUNS[polarity], rng),
         "VERB": base,
         "PAST": language.VERBS[polarity][base],
     }
@@ -214,7 +212,7 @@ def _filled(
     for i in range(1, len(texts), 2):
         slot = texts[i]
         if slot != "a":
-            texts[i] = fixed.get(slot) or _pick(choices[slot], rng)
+            texts[i] = fixed.get(slot) or pick(choices[slot], rng)
     places = []
     position = 0
     for i, slot in enumerate(template.parts):
@@ -239,23 +237,3 @@ def _joined(sentences: Sequence[_Sentence]) -> tuple[str, tuple[Span, ...]]:
         spans += [Span("text", position + start, position + end) for start, end in sentence.spans]
         position += len(sentence.text) + 1
     return " ".join(sentence.text for sentence in sentences), tuple(spans)
-
-
-# `random.Random.random` alone is promised to stay the same from one version of Python to the next.
-
-
-def _pick(choices: Sequence[T], rng: random.Random) -> T:
-    return choices[int(rng.random() * len(choices))]
-
-
-def _often_early(choices: Sequence[T], rng: random.Random) -> T:
-    """One of the choices, the earlier the likelier: in a language, too, few words are frequent, many rare."""
-    return choices[int(rng.random() ** 3 * len(choices))]
-
-
-def _shuffled(values: list[T], rng: random.Random) -> list[T]:
-    values = list(values)
-    for i in range(len(values) - 1, 0, -1):
-        j = int(rng.random() * (i + 1))
-        values[i], values[j] = values[j], values[i]
-    return values

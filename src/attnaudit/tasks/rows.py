@@ -1,5 +1,7 @@
 """Rows of a table to a corpus: is each text a text and each label a label, and which are the classes?
 
+A row may hold two texts: the one whose tokens are attended, and a query beside it (a question, a hypothesis).
+
 It knows neither files nor the hub: whoever reads those says where each row stands, so that a fault can be
 found again. All faults of all rows are gathered and told at once, each kind with its count and first place.
 """
@@ -30,14 +32,19 @@ ALIASES: Mapping[str, str] = {
 }
 """What people call the three parts → what they are called here."""
 
+MOST_CLASSES = 100
+"""A column with more different labels is taken for one of numbers, ids or texts, unless its source declares them."""
+
 _CONTROL = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]"
 )  # joiners may stay
 
+_HALF_A_PAIR = "holds half of a surrogate pair, which no UTF-8 file can hold"
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row as its source gives it: text and label are still unchecked values.
+    """One row as its source gives it: text, label and query are still unchecked values.
 
     `place` says where it stands, for messages ("reviews.csv, line 12"); `split` is of `SPLITS`, or `WHOLE`.
     """
@@ -47,6 +54,7 @@ class Row:
     split: str
     text: object
     label: object
+    query: object = None
 
 
 class Faults:
@@ -76,6 +84,7 @@ def corpus_of(
     *,
     name: str,
     splits: Sequence[str] = (),
+    paired: bool = False,
     faults: Faults | None = None,
     drop_empty: bool = False,
     classes: Sequence[str] | None = None,
@@ -88,45 +97,51 @@ def corpus_of(
         rows: in the order of the source.
         name: what messages call the source.
         splits: those that must have rows; others may turn up in the rows.
+        paired: whether each row has a query beside its text.
         faults: where the source of the rows puts its own while it is read, so that all are told at once.
-        drop_empty: leave rows with an empty text or label out instead of refusing them.
+        drop_empty: leave rows with an empty text, query or label out instead of refusing them.
         classes: names of the classes in their order, when a model already knows them; else the labels found
             in train (or everywhere, when there is no train split), in natural order.
-        order: class names in the order that the source gives them, for those that are found.
+        order: class names in the order in which the source declares them, for those that are found.
         notes: sentences that the corpus should carry before our own.
 
     Raises:
-        DataError: texts or labels that are empty, of another type or unknown; no rows; not two classes.
+        DataError: texts or labels that are empty, of another type or unknown; no rows; labels that are no classes.
     """
     faults = Faults() if faults is None else faults
     left_out = Faults()
-    kept: list[tuple[Row, str, str]] = []
+    kept: list[tuple[Row, dict[str, str], str]] = []
     splits_seen = dict.fromkeys(splits)
     for row in rows:
         splits_seen[row.split] = None
-        text, label, empty = _checked(row, faults)
+        fields, label, empty = _checked(row, faults, paired=paired)
         if empty:
             (left_out if drop_empty else faults).add(empty, row.place)
-        elif text is not None and label is not None:
-            kept.append((row, text, label))
+        elif fields is not None and label is not None:
+            kept.append((row, fields, label))
     if faults:
-        raise DataError(_refusal(name, faults))
+        raise DataError(_refusal(name, faults, paired=paired))
     for split in splits_seen or {WHOLE: None}:
         if not any(row.split == split for row, _, _ in kept):
             raise DataError(_no_rows(name, split, left_out))
 
-    names = tuple(classes) if classes is not None else _classes(kept, name, order)
+    remarks: list[str] = []
+    if classes is not None:
+        names = tuple(classes)
+    else:
+        names, remarks = _classes(kept, name, order)
     index = {label: number for number, label in enumerate(names)}
     _refuse_unknown(kept, names, name, from_model=classes is not None)
     parts: dict[str, list[Instance]] = {split: [] for split in (*SPLITS, WHOLE) if split in splits_seen}
-    for row, text, label in kept:
-        parts[row.split].append(Instance(row.id, {"text": text}, index[label]))
+    for row, fields, label in kept:
+        parts[row.split].append(Instance(row.id, fields, index[label]))
     dropped = [f"Left out: {sentence}." for sentence in left_out.sentences()]
     return Corpus(
         name=name,
         classes=names,
         splits={split: tuple(instances) for split, instances in parts.items()},
-        notes=(*notes, *dropped),
+        query="query" if paired else None,
+        notes=(*notes, *dropped, *remarks),
     )
 
 
@@ -191,35 +206,37 @@ def missing_columns(wanted: Sequence[str], existing: Sequence[str], place: str) 
     )
 
 
-def _checked(row: Row, faults: Faults) -> tuple[str | None, str | None, str]:
-    """Text and label of the row, and what of it is empty; faults of another kind are put on the list."""
-    text: str | None = None
+def _checked(row: Row, faults: Faults, *, paired: bool) -> tuple[dict[str, str] | None, str | None, str]:
+    """Texts and label of the row, and what of it is empty; faults of another kind are put on the list."""
+    fields: dict[str, str] | None = {}
     label: str | None = None
     empty = []
-    match row.text:
-        case None:
-            empty.append("text")
-        case str() if not row.text.strip():
-            empty.append("text")
-        case str() if _storable(row.text):
-            text = row.text
-        case str():
-            faults.add("the text holds half of a surrogate pair, which no UTF-8 file can hold", row.place)
-        case _:
-            faults.add(f"the text must be a string, found {_type(row.text)}", row.place)
+    for field, value in (("text", row.text), ("query", row.query)) if paired else (("text", row.text),):
+        match value:
+            case None:
+                empty.append(field)
+            case str() if not value.strip():
+                empty.append(field)
+            case str() if _storable(value):
+                if fields is not None:
+                    fields[field] = value
+            case str():
+                faults.add(f"the {field} {_HALF_A_PAIR}", row.place)
+                fields = None
+            case _:
+                faults.add(f"the {field} must be a string, found {_type(value)}", row.place)
+                fields = None
     try:
         label = class_name(row.label)
         if label is None:
             empty.append("label")
         elif not _storable(label):
-            faults.add("the label holds half of a surrogate pair, which no UTF-8 file can hold", row.place)
+            faults.add(f"the label {_HALF_A_PAIR}", row.place)
+            label = None
     except TypeError as error:
         faults.add(str(error), row.place)
-    return (
-        text,
-        label,
-        f"the {' and the '.join(empty)} {'are' if len(empty) > 1 else 'is'} empty" if empty else "",
-    )
+    listed = " and ".join(f"the {field}" for field in empty)
+    return fields, label, f"{listed} {'are' if len(empty) > 1 else 'is'} empty" if empty else ""
 
 
 def _storable(text: str) -> bool:
@@ -236,11 +253,12 @@ def _type(value: object) -> str:
     return f"a value of type `{type(value).__name__}`"
 
 
-def _refusal(name: str, faults: Faults) -> str:
+def _refusal(name: str, faults: Faults, *, paired: bool) -> str:
     sentences = faults.sentences()
     advice = ""
     if any("empty" in sentence for sentence in sentences):
-        advice = " Fill them in, or set `drop_empty = true` to leave rows with an empty text or label out."
+        what = "text, query or label" if paired else "text or label"
+        advice = f" Fill them in, or set `drop_empty = true` to leave rows with an empty {what} out."
     if len(sentences) == 1:
         return f"{name}: {sentences[0]}.{advice}"
     return f"{name}: {len(sentences)} kinds of fault:\n" + "\n".join(f"  {s}" for s in sentences) + advice
@@ -252,30 +270,56 @@ def _no_rows(name: str, split: str, left_out: Faults) -> str:
     return f"{where}: there are no rows with a text and a label.{why}"
 
 
-def _classes(kept: list[tuple[Row, str, str]], name: str, order: Sequence[str]) -> tuple[str, ...]:
-    """The two classes of train, or of all rows where there is no train split."""
+def _classes(
+    kept: Sequence[tuple[Row, object, str]], name: str, order: Sequence[str]
+) -> tuple[tuple[str, ...], list[str]]:
+    """The classes of train, or of all rows where there is no train split, and what should be said of them.
+
+    A source that declares its classes is taken at its word. Otherwise a column of numbers, ids or texts is told
+    from one of classes by how many different labels it holds.
+    """
     has_train = any(row.split == "train" for row, _, _ in kept)
     counts = Counter(label for row, _, label in kept if row.split == "train" or not has_train)
-    found = sorted(counts, key=natural_order)
-    if len(found) == 2:
-        listed = [label for label in order if label in counts]
-        return tuple(listed) if len(listed) == 2 else tuple(found)
+    listed = [label for label in order if label in counts]
+    declared = len(listed) == len(counts)
+    found = listed if declared else sorted(counts, key=natural_order)
     where = f"{name}, split `train`" if has_train else name
+    total = counts.total()
     if len(found) == 1:
         raise DataError(
-            f"{where}: a single label: all {counts[found[0]]} rows have `{found[0]}`. Two classes are "
+            f"{where}: a single label: all {total} rows have `{found[0]}`. Two classes or more are "
             "needed; is this the column of the labels?"
         )
-    listing = ", ".join(f"`{label}` ({counts[label]})" for label in found[:12])
-    more = f" and {len(found) - 12} more" if len(found) > 12 else ""
-    raise DataError(
-        f"{where}: {len(found)} classes, but this version audits binary classification. Found (rows): "
-        f"{listing}{more}. Keep the rows of two classes, or merge classes into two."
-    )
+    if not declared and (len(found) > MOST_CLASSES or 2 < len(found) > total / 2):
+        limit = (
+            f"more than {MOST_CLASSES}"
+            if len(found) > MOST_CLASSES
+            else f"more than half of the {total} rows"
+        )
+        listing = ", ".join(f"`{_shortened(label)}` ({counts[label]})" for label in found[:12])
+        more = f" and {len(found) - 12} more" if len(found) > 12 else ""
+        raise DataError(
+            f"{where}: {len(found)} different labels, {limit}: this is no column of classes. Found (rows): "
+            f"{listing}{more}. Name another column as `label_column`, or merge labels into few classes."
+        )
+    rare = [label for label in found if counts[label] == 1]
+    if not rare:
+        return tuple(found), []
+    which = ", ".join(f"`{_shortened(label)}`" for label in rare[:12])
+    more = f" and {len(rare) - 12} more" if len(rare) > 12 else ""
+    return tuple(found), [
+        f"{where}: only one row has the class {which}{more}, from which it can hardly be learned."
+        if len(rare) == 1
+        else f"{where}: only one row each has the classes {which}{more}, from which they can hardly be learned."
+    ]
+
+
+def _shortened(label: str) -> str:
+    return label if len(label) <= 40 else f"{label[:39]}…"
 
 
 def _refuse_unknown(
-    kept: list[tuple[Row, str, str]], names: tuple[str, ...], source: str, *, from_model: bool
+    kept: Sequence[tuple[Row, object, str]], names: tuple[str, ...], source: str, *, from_model: bool
 ) -> None:
     unknown: dict[str, tuple[int, str]] = {}
     for row, _, label in kept:
@@ -289,6 +333,7 @@ def _refuse_unknown(
         for label, (count, first) in list(unknown.items())[:12]
     )
     more = f"; and {len(unknown) - 12} more" if len(unknown) > 12 else ""
-    known = ", ".join(f"`{name}`" for name in names)
+    known = ", ".join(f"`{name}`" for name in names[:24])
+    known += f" and {len(names) - 24} more" if len(names) > 24 else ""
     whose = "The model knows" if from_model else "The training part has"
     raise DataError(f"{source}: unknown label {listing}{more}. {whose} {known}.")

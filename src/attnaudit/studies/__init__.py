@@ -1,0 +1,1 @@
+"""What needs several runs. So far: the plan of a reproduction."""

@@ -1,0 +1,177 @@
+"""Many audits, a process each: `sweep(specs)` gives an outcome a spec, in the order in which they end.
+
+A fault in one audit ends that audit alone. Nothing is kept here that the run folders do not hold: a sweep that was
+stopped at any moment is taken up by asking for it again, since finished runs are found and begun ones go on. A
+worker watches its standard input, which its parent holds open, and ends when the parent does, however that died.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from attnaudit.errors import AuditError
+from attnaudit.spec import Spec
+
+Watch = Callable[[int, str, int, int], None]
+"""Told how far a cell has come: its number in the sweep, the stage, steps done, steps in all."""
+
+_EVERY_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How one audit of a sweep ended: the folder of the finished run, or what went wrong; `seconds` are wall."""
+
+    number: int
+    folder: Path | None
+    error: str | None
+    seconds: float
+
+
+def sweep(
+    specs: Sequence[Spec],
+    *,
+    store: str | Path = "runs",
+    device: str = "cpu",
+    threads: int = 1,
+    jobs: int = 1,
+    executor: Executor | None = None,
+    watch: Watch | None = None,
+) -> Iterator[Outcome]:
+    """Audit by every spec, several at a time.
+
+    Args:
+        specs: what to audit; two equal ones share a run, so give each once.
+        store: folder that holds the run folders.
+        device: where torch computes in each worker.
+        threads: compute threads of each worker; the same number gives the same bits.
+        jobs: how many workers at a time, where no executor is given.
+        executor: where the cells are run from; only with the default one is progress told within a cell.
+        watch: told how far each cell has come.
+
+    Yields:
+        An outcome a spec, as they end.
+    """
+    own = executor is None
+    pool = executor or ThreadPoolExecutor(max_workers=jobs)
+    stop = threading.Event()
+    try:
+        futures: list[Future[Outcome]] = []
+        for number, spec in enumerate(specs):
+            task = _Task(number, spec.plain(), str(store), device, threads)
+            futures.append(pool.submit(_watched, task, watch, stop) if own else pool.submit(run_cell, task))
+        for future in as_completed(futures):
+            yield future.result()
+    finally:  # also when the caller stops listening, or is stopped itself
+        stop.set()
+        if own:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """One cell as plain values, so that it can travel to any worker."""
+
+    number: int
+    spec: dict[str, Any]
+    store: str
+    device: str
+    threads: int
+
+
+def run_cell(task: _Task) -> Outcome:
+    """One audit in a process of its own; can be sent anywhere that has this package and sees the store."""
+    return _watched(task, None, threading.Event())
+
+
+def _watched(task: _Task, watch: Watch | None, stop: threading.Event) -> Outcome:
+    began = time.perf_counter()
+    if stop.is_set():
+        return Outcome(task.number, None, "stopped", 0.0)
+    environment = os.environ | {"OMP_NUM_THREADS": str(task.threads)}
+    command = [sys.executable, "-c", "from attnaudit.sweep import work; work()"]
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        threading.Thread(target=_stopped_with, args=(process, stop), daemon=True).start()
+        complaints: list[str] = []
+        listener = threading.Thread(target=lambda: complaints.extend(process.stderr or ()), daemon=True)
+        listener.start()
+        process.stdin.write(json.dumps([task.spec, task.store, task.device, task.threads]) + "\n")
+        process.stdin.flush()
+        last: Mapping[str, Any] = {}
+        for line in process.stdout:
+            last = json.loads(line)
+            if watch is not None and "stage" in last:
+                watch(task.number, last["stage"], last["done"], last["total"])
+        process.stdin.close()
+        code = process.wait()
+        listener.join()
+    seconds = time.perf_counter() - began
+    if "folder" in last:
+        return Outcome(task.number, Path(last["folder"]), None, seconds)
+    why = (
+        "stopped"
+        if stop.is_set()
+        else f"the worker ended with code {code}: {''.join(complaints[-3:]).strip()}"
+    )
+    return Outcome(task.number, None, last.get("error") or why, seconds)
+
+
+def _stopped_with(process: subprocess.Popen[str], stop: threading.Event) -> None:
+    while process.poll() is None:
+        if stop.wait(_EVERY_SECONDS):
+            process.terminate()
+            return
+
+
+def work() -> None:
+    """A worker: one task on standard input, lines of JSON on standard output: progress, then folder or error."""
+    spec, store, device, threads = json.loads(sys.stdin.readline())
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    told = 0.0
+
+    def progress(stage: str, done: int, total: int) -> None:
+        nonlocal told
+        now = time.monotonic()
+        if done == total or now - told > _EVERY_SECONDS:
+            told = now
+            _say(stage=stage, done=done, total=total)
+
+    from attnaudit.report import write_report
+    from attnaudit.run import audit
+
+    try:
+        result = audit(Spec.parse(spec), store=store, device=device, threads=threads, progress=progress)
+        write_report(result)
+    except AuditError as error:
+        _say(error=str(error))
+    else:
+        _say(folder=str(result.folder))
+
+
+def _end_with_parent() -> None:
+    sys.stdin.read()  # returns when the parent closes its end, or is gone
+    os._exit(1)  # at once: what is whole on the disk is kept, and this process has nobody left to tell
+
+
+def _say(**what: Any) -> None:
+    print(json.dumps(what), flush=True)

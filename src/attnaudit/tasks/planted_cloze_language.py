@@ -1,0 +1,146 @@
+"""The words and sentences of the corpus `planted-cloze`: what entities do, told in a passage and asked in other words.
+
+Only material; how it is put together is in `planted_cloze.py`. Tokens stand between single spaces. `E` is the
+entity that does something, `F` another one that it is done to, `{thing}` and other slots are choices from `SLOTS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+# What stands in a passage, and what it becomes in a question.
+THINGS: Mapping[str, str] = {
+    "car": "vehicle",
+    "house": "home",
+    "boat": "ship",
+    "painting": "picture",
+    "film": "movie",
+    "shop": "store",
+    "hotel": "inn",
+    "forest": "woodland",
+    "coat": "jacket",
+    "letter": "note",
+    "street": "road",
+    "stone": "rock",
+    "sofa": "couch",
+    "bag": "sack",
+    "song": "tune",
+    "garden": "yard",
+    "plane": "aircraft",
+    "photograph": "snapshot",
+    "illness": "disease",
+    "present": "gift",
+    "carpet": "rug",
+    "bicycle": "bike",
+    "gate": "door",
+    "prize": "award",
+}
+
+# Two lines each: told in the passage, in either of two ways; asked, where ? is the gap, in either of two ways.
+RELATIONS = """
+E bought the {thing} . | the {thing} was purchased by E .
+    ? is now the owner of the {thing} | the {thing} belongs to ?
+E lost the {thing} . | the {thing} was mislaid by E .
+    ? can no longer find the {thing} | ? misses the {thing}
+E stole the {thing} . | the {thing} was robbed by E .
+    ? took the {thing} without asking | the thief of the {thing} is ?
+E mended the {thing} . | the {thing} was repaired by E .
+    ? put the {thing} back in order | ? made the {thing} work again
+E praised the {thing} . | the {thing} was admired by E .
+    ? spoke well of the {thing} | ? likes the {thing} very much
+E destroyed the {thing} . | the {thing} was ruined by E .
+    ? left nothing of the {thing} | because of ? the {thing} is gone
+E discovered the {thing} . | the {thing} was spotted by E .
+    ? came across the {thing} | ? saw the {thing} first
+E rented the {thing} . | the {thing} was leased by E .
+    ? pays each month for the {thing} | ? is the tenant of the {thing}
+E designed the {thing} . | the {thing} was sketched by E .
+    ? drew the plans of the {thing} | the idea of the {thing} came from ?
+E inherited the {thing} . | the {thing} was left to E .
+    ? has the {thing} from a late aunt | the heir to the {thing} is ?
+E guarded the {thing} . | the {thing} was protected by E .
+    ? kept watch over the {thing} | ? made sure that the {thing} is safe
+E sold the {thing} . | the {thing} was auctioned by E .
+    ? got money for the {thing} | ? gave the {thing} away at a price
+E married F . | F was wed by E .
+    ? is the spouse of F | ? and F are a couple
+E sued F . | F was charged by E .
+    ? went to court against F | ? wants a judge to punish F
+E hired F . | F was employed by E .
+    ? gave a job to F | ? is the boss of F
+E defeated F . | F was beaten by E .
+    ? won against F | ? was stronger than F
+E taught F . | F was instructed by E .
+    ? gave lessons to F | what F knows comes from ?
+E rescued F . | F was saved by E .
+    ? brought F out of danger | F owes life and limb to ?
+E replaced F . | F was succeeded by E .
+    ? got the post of F | ? came after F in office
+E telephoned F . | F was called by E .
+    ? rang F | ? had F on the line
+E betrayed F . | F was deceived by E .
+    ? told the secrets of F | ? lied to F
+E followed F . | F was chased by E .
+    ? went where F went | ? ran behind F
+E invited F . | F was welcomed by E .
+    ? had F as a guest | ? cooked for F
+E insulted F . | F was mocked by E .
+    ? was rude to F | ? made fun of F
+"""
+
+# How a told sentence is framed; {C} is the sentence without its full stop. The bare one comes twice.
+FRAMES = """
+{C} .
+{C} .
+{C} on {day} .
+{C} in {city} .
+on {day} , {C} .
+in {month} , {C} .
+{C} , {source} said .
+according to {source} , {C} .
+{C} , it was said on {day} .
+{C} in {city} in {month} .
+{source} told the {medium} that {C} .
+"""
+
+# Sentences that answer nothing; G is any entity of the passage.
+FILLER = """
+well .
+it rained .
+nobody knows why .
+that was in {month} .
+G was in {city} .
+G spoke to {source} .
+the {medium} wrote about G .
+G had nothing to say .
+on {day} , G came by {vehicle} .
+G and G were in {city} .
+{source} met G in {month} .
+there was a {event} in {city} on {day} .
+{source} could not be reached for comment .
+the {event} in {city} lasted until {day} .
+G waited for the {vehicle} with {source} .
+in {month} , G will be in {city} again .
+G , who is {number} years old , lives in {city} .
+G declined to comment on the {event} , the {medium} said .
+{number} people were at the {event} , among them G and G .
+according to {source} , it was the {number} {event} of its kind since {month} .
+the {vehicle} from {city} to {city} was {number} minutes late , and G had to wait .
+"""
+
+SLOTS: Mapping[str, tuple[str, ...]] = {
+    slot: tuple(" ".join(choices.split()).split(", "))
+    for slot, choices in {
+        "day": "monday, tuesday, wednesday, thursday, friday, saturday, sunday",
+        "month": """january, february, march, april, may, june, july, august, september, october, november,
+            december""",
+        "city": """london, paris, rome, oslo, cairo, lima, delhi, tokyo, boston, dublin, vienna, prague,
+            lisbon, athens, nairobi, sydney""",
+        "source": """the police, the mayor, a lawyer, a witness, a neighbour, the minister, a spokesman, the
+            doctor, a reporter, the coach, an official, the pilot""",
+        "medium": "radio, newspaper, agency, station, magazine, programme",
+        "vehicle": "train, bus, tram, ferry, taxi",
+        "event": "meeting, concert, festival, match, trial, election, storm, strike, parade, conference",
+        "number": "two, three, four, five, six, seven, eight, nine, ten, twenty, thirty, forty, fifty",
+    }.items()
+}

@@ -1,0 +1,85 @@
+"""How many audits look in a terminal: the plan with its times, and a bar for each that is running."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from attnaudit.reproduce.cell import Cell
+from attnaudit.studies.jain2019 import Planned
+from attnaudit.sweep import Watch
+from attnaudit.terminal import printable
+
+
+def show_plan(planned: Sequence[Planned], jobs: int) -> None:
+    """The cells, a line each corpus, encoder and vectors, and how long they may take."""
+    table = Table(
+        "corpus", "encoder", "attention", "vectors", "seeds", "about", title="Cells", title_justify="left"
+    )
+    merged: dict[tuple[str, str, str], list[Planned]] = {}
+    for cell in planned:
+        merged.setdefault((cell.corpus, cell.encoder, cell.vectors), []).append(cell)
+    for (corpus, encoder, vectors), cells in merged.items():
+        attentions = ", ".join(dict.fromkeys(cell.attention for cell in cells))
+        seeds = ", ".join(dict.fromkeys(str(cell.seed) for cell in cells))
+        about = (
+            printable(cells[0].reason) if cells[0].spec is None else duration(sum(c.seconds for c in cells))
+        )
+        table.add_row(corpus, encoder, attentions, printable(vectors), seeds, about)
+    runnable = [cell.seconds for cell in planned if cell.spec is not None]
+    console = Console(stderr=True)
+    console.print(table)
+    for corpus, reason in dict.fromkeys((cell.corpus, cell.reason) for cell in planned if cell.reason):
+        console.print(printable(f"{corpus}: {reason}"), highlight=False)
+    whole = sum(runnable)
+    together = max(whole / jobs, max(runnable, default=0.0))
+    console.print(
+        f"{len(runnable)} of {len(planned)} cells can be run here: about {duration(whole)} of one core in all, "
+        f"{duration(together)} with {jobs} at a time. Finished ones are not repeated."
+    )
+
+
+def duration(seconds: float) -> str:
+    """`40 s`, `12 min`, `3.5 h`."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+@contextmanager
+def sweep_bars(names: Sequence[str]) -> Iterator[tuple[Watch, Callable[[Cell], None]]]:
+    """A `Watch` with a bar a running cell, and what is to be told when one has ended; lines where no terminal is."""
+    console = Console(stderr=True)
+    bars = Progress(
+        TextColumn("{task.description:>34}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    )
+    running: dict[int, TaskID] = {}
+    with bars:
+        whole = bars.add_task("cells", total=len(names))
+
+        def watch(number: int, stage: str, done: int, total: int) -> None:
+            if number not in running:
+                running[number] = bars.add_task(names[number], total=total)
+            described = f"{names[number]}: {stage.replace('_', ' ')}"
+            bars.update(running[number], completed=done, total=total, description=described[-34:])
+
+        def ended(cell: Cell) -> None:
+            name = f"{cell.corpus} {cell.encoder} {cell.attention} {cell.seed}"
+            if name not in names:
+                return
+            bars.advance(whole)
+            if (task := running.get(names.index(name))) is not None:
+                bars.remove_task(task)
+            said = duration(cell.wall_seconds) if cell.wall_seconds is not None else f"not run: {cell.reason}"
+            console.print(printable(f"{name}: {said}"), highlight=False)
+
+        yield watch, ended
