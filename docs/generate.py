@@ -45,13 +45,7 @@ def settings_page() -> str:
         "Made from `attnaudit.spec` by `make docs`. A spec is a TOML or YAML file; `attnaudit run` takes the same",
         "settings as flags, or as `--set train.batch=64`.",
     ]
-    parts: dict[str, list[type[BaseModel]]] = {
-        "task": [spec.Planted, spec.Sst, spec.Imdb, spec.File, spec.Hub],
-        "model": [spec.Attentive, spec.Earlier],
-        "train": [spec.Train],
-        "counterfactuals": [spec.Permuted, spec.Uniform, spec.AdversarialExact, spec.AdversarialSearch],
-        "at the top": [spec.Spec],
-    }
+    parts: dict[str, tuple[type[BaseModel], ...]] = {**spec.PARTS, "at the top": (spec.Spec,)}
     for section, models in parts.items():
         lines += ["", f"## {section}"]
         for model in models:

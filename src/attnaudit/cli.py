@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import signal
 import sys
@@ -321,8 +322,18 @@ def show_run(run: Run, store: Store = Path("runs"), as_json: AsJson = False) -> 
 
 
 @app.command()
-def data(as_json: AsJson = False) -> None:
+def data(
+    as_json: AsJson = False,
+    table: Annotated[
+        bool,
+        typer.Option("--table", help="The paper's table of its corpora, with what is found here beside it."),
+    ] = False,
+    store: Store = Path("runs"),
+) -> None:
     """List the corpora, and say why those that cannot be read here cannot."""
+    if table:
+        _data_table(store, as_json=as_json)
+        return
     from attnaudit.tasks import available
 
     found = available()
@@ -426,6 +437,17 @@ def _plain(result: Any, report_path: Path | None) -> dict[str, Any]:
         "summary": summary,
         "card": answers,
     }
+
+
+def _data_table(store: Path, *, as_json: bool) -> None:
+    from attnaudit.reproduce.data_table import data_table
+    from attnaudit.terminal_sweep import show_data_table
+
+    rows = data_table(store=store)
+    if as_json:
+        print(json.dumps([dataclasses.asdict(row) for row in rows], ensure_ascii=False, indent=1))
+    else:
+        show_data_table(rows)
 
 
 def _open(run: str, store: Path) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 
 from attnaudit.reproduce.cell import Cell
+from attnaudit.reproduce.data_table import DataRow, Facts
 from attnaudit.studies.jain2019 import Planned
 from attnaudit.sweep import Watch
 from attnaudit.terminal import printable
@@ -22,13 +23,12 @@ def show_plan(planned: Sequence[Planned], jobs: int) -> None:
     )
     merged: dict[tuple[str, str, str], list[Planned]] = {}
     for cell in planned:
-        merged.setdefault((cell.corpus, cell.encoder, cell.vectors), []).append(cell)
+        if cell.spec is not None:
+            merged.setdefault((cell.corpus, cell.encoder, cell.vectors), []).append(cell)
     for (corpus, encoder, vectors), cells in merged.items():
         attentions = ", ".join(dict.fromkeys(cell.attention for cell in cells))
         seeds = ", ".join(dict.fromkeys(str(cell.seed) for cell in cells))
-        about = (
-            printable(cells[0].reason) if cells[0].spec is None else duration(sum(c.seconds for c in cells))
-        )
+        about = duration(sum(cell.seconds for cell in cells))
         table.add_row(corpus, encoder, attentions, printable(vectors), seeds, about)
     runnable = [cell.seconds for cell in planned if cell.spec is not None]
     console = Console(stderr=True)
@@ -48,6 +48,33 @@ def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{max(1, round(seconds))} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def show_data_table(rows: Iterable[DataRow]) -> None:
+    """The paper's corpora, two lines each: published, and found here; as they are read."""
+    table = Table("corpus", "", "vocabulary", "mean length", "train", "test", "score", title_justify="left")
+    reasons = []
+    for row in rows:
+        table.add_row(row.title, "published", *_facts(row.published, row.metric))
+        if row.ours is not None:
+            table.add_row(f"[dim]{row.name}[/]", "here", *_facts(row.ours, row.metric))
+        else:
+            table.add_row(f"[dim]{row.name}[/]", "not here")
+            reasons.append(f"{row.name}: {row.reason}")
+        table.add_section()
+    console = Console()
+    console.print(table)
+    console.print(
+        "The score is that of a BiLSTM with additive attention; here, of the newest run in the store."
+    )
+    for reason in reasons:
+        console.print(printable(reason), highlight=False)
+
+
+def _facts(facts: Facts, metric: str) -> tuple[str, ...]:
+    score = "not run" if facts.score is None else f"{metric} {facts.score:.2f}"
+    sizes = (" / ".join(f"{n:,}" for n in part) for part in (facts.train_size, facts.test_size))
+    return (f"{facts.vocabulary:,}", f"{facts.mean_length:.0f}", *sizes, score)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import json
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import (
@@ -293,6 +293,21 @@ CounterfactualSpec = Annotated[
 ]
 
 
+def _members(union: Any) -> tuple[type[BaseModel], ...]:
+    """The classes of a union of tagged ones, less `Outside`."""
+    tagged = get_args(get_args(union)[0])
+    return tuple(part for part in (get_args(entry)[0] for entry in tagged) if part is not Outside)
+
+
+PARTS: Mapping[str, tuple[type[BaseModel], ...]] = {
+    "task": _members(TaskSpec),
+    "model": _members(ModelSpec),
+    "train": (Train,),
+    "counterfactuals": _members(CounterfactualSpec),
+}
+"""The classes that the sections of a spec may hold, in the order of a reader."""
+
+
 class Spec(Strict):
     """One audit: which model, on which data, with which questions.
 
@@ -458,14 +473,11 @@ def _short(value: object) -> str:
 
 def _settings(loc: tuple[int | str, ...]) -> list[str]:
     """The settings that exist where an unknown one was given."""
-    named = (
-        *(Planted, PlantedClinical, PlantedCloze, Diabetes, Anemia),
-        *(Sst, Imdb, Newsgroups, AgNews, Ade, Adr, Snli, Babi1, Babi2, Babi3, Cnn),
-        *(File, Hub, Attentive, Earlier),
-        *(Permuted, Uniform, Adversarial, AdversarialExact, AdversarialBracket),
-        *(AdversarialSearch, AdversarialPaper),
-    )
-    by_tag: dict[str, type[BaseModel]] = {model.model_fields["name"].default: model for model in named}
+    by_tag: dict[str, type[BaseModel]] = {
+        model.model_fields["name"].default: model
+        for section in ("task", "model", "counterfactuals")
+        for model in PARTS[section]
+    }
     by_tag |= {"train": Train, "measure": Measure}
     model = next((by_tag[str(p)] for p in reversed(loc[:-1]) if str(p) in by_tag), Spec)
     return list(model.model_fields)

@@ -23,7 +23,7 @@ from attnaudit.tasks import available
 
 MINILM, RANDOM = "minilm", "random"
 
-_LONG = ("imdb", "babi_2", "babi_3", "planted-clinical")
+_LONG = ("imdb", "babi_2", "babi_3", "cnn", "diabetes", "anemia", "planted-clinical")
 """Corpora that take long to learn; unless asked otherwise, only the paper's main model is run on them."""
 
 _MAIN = ("bilstm", "additive")
@@ -53,7 +53,7 @@ SIZES: Mapping[str, Size] = {
     "babi_1": Size(8_500, 38, 100, 1_000, 38),
     "babi_2": Size(8_500, 96, 100, 1_000, 96),
     "babi_3": Size(8_500, 140, 100, 1_000, 140),
-    "cnn": Size(3, 760, 25, 1, 760),
+    "cnn": Size(380_000, 760, 25, 3_200, 760),
     "planted-clinical": Size(400, 2_000, 8, 100, 2_000),
 }
 """Of the corpora of the paper, in the order of a page. For estimates of time only."""
@@ -130,11 +130,12 @@ def plan(
                 for seed in seeds:
                     starts = RANDOM if corpus in _SMALL else vectors
                     cell = Planned(corpus, encoder, attention, starts, seed, None)
-                    reason = missing.get(corpus) or _lacks(corpus, settings.get(corpus, {}))
+                    given = settings.get(corpus, {})
+                    reason = _lacks(corpus, given) or ("" if given else missing.get(corpus, ""))
                     if reason:
                         cells.append(replace(cell, reason=reason))
                         continue
-                    spec = _spec(cell, settings.get(corpus, {}), limit, epochs)
+                    spec = _spec(cell, given, limit, epochs)
                     cells.append(replace(cell, spec=spec, seconds=_seconds(cell, limit, epochs)))
     return cells
 
@@ -210,12 +211,13 @@ def _finished(cell: Planned, result: Result) -> Cell:
 
 def _lacks(corpus: str, settings: Mapping[str, Any]) -> str:
     """Why a corpus that needs files of one's own cannot be read; empty where it can."""
-    needed = {"adr": ("path",), "diabetes": ("notes", "diagnoses"), "anemia": ("notes", "diagnoses")}
+    clinical = ("notes", "diagnoses")
+    needed = {"adr": ("path",), "cnn": ("path",), "diabetes": clinical, "anemia": clinical}
     absent = [name for name in needed.get(corpus, ()) if name not in settings]
     if not absent:
         return ""
     flags = " ".join(f"--set {corpus}.{name}=FILE" for name in absent)
-    return f"needs your own licensed files: give {flags}"
+    return f"needs your own copy: give {flags}"
 
 
 def _spec(cell: Planned, settings: Mapping[str, Any], limit: int | None, epochs: int | None) -> Spec:

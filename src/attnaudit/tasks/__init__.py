@@ -13,12 +13,28 @@ from dataclasses import dataclass
 
 from attnaudit.errors import DataError, SpecError, UnknownNameError, unknown_name
 from attnaudit.spec import TaskSpec
-from attnaudit.tasks import adverse, babi, cnn, files, hub, nli, planted, published, sentiment, topics
+from attnaudit.tasks import (
+    adverse,
+    babi,
+    cnn,
+    files,
+    hub,
+    mimic,
+    nli,
+    planted,
+    planted_clinical,
+    planted_cloze,
+    published,
+    sentiment,
+    topics,
+)
 from attnaudit.tasks.corpus import Corpus
 
 # Modules are imported, not functions: `planted.planted` under the name `planted` would hide its own module.
 TASKS: dict[str, Callable[..., Corpus]] = {
     "planted": planted.planted,
+    "planted-clinical": planted_clinical.planted_clinical,
+    "planted-cloze": planted_cloze.planted_cloze,
     "sst": sentiment.sst,
     "imdb": sentiment.imdb,
     "newsgroups": topics.newsgroups,
@@ -30,6 +46,8 @@ TASKS: dict[str, Callable[..., Corpus]] = {
     "babi_2": babi.babi_2,
     "babi_3": babi.babi_3,
     "cnn": cnn.cnn,
+    "diabetes": mimic.diabetes,
+    "anemia": mimic.anemia,
     "file": files.file,
     "hub": hub.hub,
 }

@@ -18,6 +18,9 @@ from attnaudit.tasks.corpus import Corpus
 RARE = 0.1
 """A class with a smaller share than this is worth a warning."""
 
+MANY = 10
+"""With more classes than this, how often each occurs is not worth a warning."""
+
 SHORT, LONG = 2, 1000
 """Texts with fewer tokens than `SHORT` have nothing to rank; from `LONG` on an audit takes long."""
 
@@ -115,6 +118,8 @@ def warnings(facts: CorpusFacts) -> tuple[str, ...]:
 
 
 def _balance(name: str, split: SplitFacts) -> list[str]:
+    if len(split.n_by_class) > MANY:  # answers of questions rather than classes: most are rare, and that is no fault
+        return []
     absent = [label for label, count in split.n_by_class.items() if not count]
     if absent:
         listed = ", ".join(f"`{label}`" for label in absent)

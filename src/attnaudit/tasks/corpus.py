@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
@@ -61,24 +62,29 @@ def divided(corpus: Corpus, *, seed: int) -> Corpus:
     """The same corpus with `train`, `dev` and `test`, drawn by `seed` and stratified where not given.
 
     An undivided corpus is split 80/10/10. A corpus with `train` and `test` but no `dev` gives a fifth of
-    `train` to `dev`. Splits that the source gives are kept as they are.
+    `train` to `dev`. Splits that the source gives are kept as they are. Where a class is too rare to be in every
+    part, the draw takes no regard of classes, and a note says so.
 
     Raises:
-        DataError: a part would be empty, or a class has too few instances to be split.
+        DataError: a part would be empty.
     """
     splits = dict(corpus.splits)
     notes = list(corpus.notes)
     if WHOLE in splits:
-        train, rest = _cut(splits.pop(WHOLE), 0.2, seed, corpus)
-        dev, test = _cut(rest, 0.5, (seed + 1) % 2**32, corpus)
+        whole = splits.pop(WHOLE)
+        train, rest, first = _cut(whole, 0.2, seed, corpus)
+        dev, test, second = _cut(rest, 0.5, (seed + 1) % 2**32, corpus)
         splits |= {"train": train, "dev": dev, "test": test}
-        notes.append(f"No split was given: 80/10/10, stratified by class, drawn with seed {seed}.")
+        how = "stratified by class" if first and second else _why_not(whole, corpus)
+        notes.append(f"No split was given: 80/10/10, {how}, drawn with seed {seed}.")
     if "train" not in splits:
         raise DataError(f"corpus `{corpus.name}` has no `train` split, so nothing can be trained on it")
     if "dev" not in splits:
-        train, dev = _cut(splits["train"], 0.2, seed, corpus)
+        whole = splits["train"]
+        train, dev, stratified = _cut(whole, 0.2, seed, corpus)
         splits |= {"train": train, "dev": dev}
-        notes.append(f"No development split was given: 20% of train, stratified, drawn with seed {seed}.")
+        how = "stratified" if stratified else _why_not(whole, corpus)
+        notes.append(f"No development split was given: 20% of train, {how}, drawn with seed {seed}.")
     if "test" not in splits:
         raise DataError(f"corpus `{corpus.name}` has no `test` split, so there is nothing to audit")
     ordered = {name: splits[name] for name in SPLITS}
@@ -106,18 +112,29 @@ def digest(instances: Iterable[Instance]) -> str:
 
 def _cut(
     instances: tuple[Instance, ...], share: float, seed: int, corpus: Corpus
-) -> tuple[tuple[Instance, ...], tuple[Instance, ...]]:
-    """The instances in two parts, the second with `share` of them, stratified by class."""
-    try:
-        first, second = train_test_split(
-            range(len(instances)),
-            test_size=share,
-            random_state=seed,
-            stratify=[instance.target for instance in instances],
-        )
-    except ValueError as error:
-        raise DataError(
-            f"corpus `{corpus.name}` cannot be split by class: {len(instances)} instances are too few "
-            f"({error}). Give a split of your own, or more instances a class."
-        ) from error
-    return tuple(instances[i] for i in sorted(first)), tuple(instances[i] for i in sorted(second))
+) -> tuple[tuple[Instance, ...], tuple[Instance, ...], bool]:
+    """The instances in two parts, the second with `share` of them, and whether they are stratified by class."""
+    targets = [instance.target for instance in instances]
+    for classes in (targets, None):
+        try:
+            first, second = train_test_split(
+                range(len(instances)), test_size=share, random_state=seed, stratify=classes
+            )
+        except ValueError as error:
+            if classes is None:
+                raise DataError(
+                    f"corpus `{corpus.name}` cannot be split: {len(instances)} instances are too few ({error}). "
+                    "Give a split of your own, or more instances."
+                ) from error
+        else:
+            break
+    kept, given = (tuple(instances[i] for i in sorted(part)) for part in (first, second))
+    return kept, given, classes is not None
+
+
+def _why_not(instances: tuple[Instance, ...], corpus: Corpus) -> str:
+    """That a draw takes no regard of classes, with the rarest of them."""
+    counts = Counter(instance.target for instance in instances)
+    rarest, count = min(counts.items(), key=lambda item: item[1])
+    name = "none" if rarest is None else corpus.classes[rarest]
+    return f"not by class (too rare for that: `{name}`, {count} of {len(instances)})"

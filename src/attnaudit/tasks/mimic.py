@@ -50,7 +50,7 @@ class _Admission:
 
 
 def diabetes(spec: specs.Diabetes, seed: int) -> Corpus:
-    """Diabetes in MIMIC-III discharge summaries (needs your own files): does any code begin with 250.00?
+    """Diabetes (250.00) or not, in discharge summaries of MIMIC-III; needs your own licensed files.
 
     With `split_ids` the admissions are those of the published split; else all that have a discharge summary and
     diagnoses, divided by the seed.
@@ -91,7 +91,7 @@ def diabetes(spec: specs.Diabetes, seed: int) -> Corpus:
 
 
 def anemia(spec: specs.Anemia, seed: int) -> Corpus:
-    """Acute or chronic anemia in MIMIC-III discharge summaries (needs your own files): 285.1 or 285.2?
+    """Acute or chronic anemia (285.1, 285.2), in discharge summaries of MIMIC-III; needs your own licensed files.
 
     Admissions with both or neither are left out. The split is the published one: it does not depend on the seed.
 

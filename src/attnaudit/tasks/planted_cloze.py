@@ -78,7 +78,7 @@ def planted_cloze(spec: specs.PlantedCloze, seed: int) -> Corpus:
     seen: set[str] = set()
     for split, size in (("train", spec.train), ("dev", spec.dev), ("test", spec.test)):
         rng = random.Random(f"planted-cloze-1/{seed}/{split}")
-        instances = []
+        instances: list[Instance] = []
         while len(instances) < size:
             identity = f"planted-cloze/{split}/{len(instances):06d}"
             instance = _instance(spec, identity, rng)

@@ -1,4 +1,4 @@
-"""The words and sentences of the corpus `planted-cloze`: what entities do, told in a passage and asked in other words.
+"""The words and sentences of the corpus `planted-cloze`: what entities do, as it is told and as it is asked.
 
 Only material; how it is put together is in `planted_cloze.py`. Tokens stand between single spaces. `E` is the
 entity that does something, `F` another one that it is done to, `{thing}` and other slots are choices from `SLOTS`.
@@ -28,7 +28,6 @@ THINGS: Mapping[str, str] = {
     "garden": "yard",
     "plane": "aircraft",
     "photograph": "snapshot",
-    "illness": "disease",
     "present": "gift",
     "carpet": "rug",
     "bicycle": "bike",
@@ -124,8 +123,8 @@ in {month} , G will be in {city} again .
 G , who is {number} years old , lives in {city} .
 G declined to comment on the {event} , the {medium} said .
 {number} people were at the {event} , among them G and G .
-according to {source} , it was the {number} {event} of its kind since {month} .
-the {vehicle} from {city} to {city} was {number} minutes late , and G had to wait .
+according to {source} , {number} people had been at the {event} in {month} .
+the {vehicle} from {city} was {number} minutes late , and G had to wait for it with {source} .
 """
 
 SLOTS: Mapping[str, tuple[str, ...]] = {
