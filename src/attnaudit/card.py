@@ -6,6 +6,7 @@ from them. There is no answer to "is attention explanation?": only to which use 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
@@ -89,6 +90,14 @@ def card(
     return answers
 
 
+def by_class(overall: Answer, answers: Sequence[Answer]) -> str:
+    """The verdicts of the classes, where they are not all that of the whole: an average may hide opposites."""
+    classes = [a for a in answers if a.question == overall.question and a.group != OVERALL]
+    if all(a.verdict == overall.verdict for a in classes):
+        return ""
+    return " By class: " + "; ".join(f"{a.group}: {a.verdict}" for a in classes) + "."
+
+
 def verdict(estimate: Estimate, threshold: float) -> Verdict:
     """By the interval: wholly at or above the threshold, wholly below it, or straddling."""
     if estimate.low is None or estimate.high is None:
@@ -155,13 +164,21 @@ def _exclusiveness(numbers: _Numbers, group: str, policy: Policy) -> Answer:
         f"Giving the weights to the words at random moves the typical prediction by {tvd.value:.3f} ({_to(tvd)}) of "
         f"probability; {asked:.2f} is asked."
     )
-    far = numbers.get(("adversary", "adversarial_exact", group, "share_jsd_from_0.4"))
-    if far is not None and far.value is not None:
-        sentence += (
-            f" Shown, not decisive: for {far.value:.0%} of the texts some attention far from the model's own keeps "
-            "the output within ε."
-        )
+    sentence += _far(numbers, group)
     return _enough(answer(verdict(tvd, asked), sentence, *tvd, asked), policy)
+
+
+def _far(numbers: _Numbers, group: str) -> str:
+    """On how many texts another attention does as well, by what was solved; nothing where only a search was run."""
+    for kind in ("adversarial_exact", "adversarial_bracket"):
+        far = numbers.get(("adversary", kind, group, "share_jsd_from_0.4"))
+        if far is not None and far.value is not None:
+            least = "at least " if kind == "adversarial_bracket" and far.value < 1 else ""
+            return (
+                f" Shown, not decisive: for {least}{far.value:.0%} of the texts some attention far from the model's "
+                "own keeps the output within ε."
+            )
+    return ""
 
 
 def _enough(answer: Answer, policy: Policy) -> Answer:

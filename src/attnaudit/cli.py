@@ -117,7 +117,9 @@ def run(
     ] = None,
     vectors: Annotated[
         str | None,
-        typer.Option(help="File of word vectors, GloVe or fastText text format.", rich_help_panel=_MODEL),
+        typer.Option(
+            help="File of word vectors (GloVe or fastText text format), or `minilm`.", rich_help_panel=_MODEL
+        ),
     ] = None,
     epochs: Annotated[
         int | None, typer.Option(help="Epochs of training (8).", rich_help_panel=_MODEL)

@@ -12,10 +12,11 @@ import pyarrow as pa
 
 from attnaudit import store
 from attnaudit.agreement import agreement, plausibility
-from attnaudit.card import Answer, card
+from attnaudit.card import Answer, by_class, card
 from attnaudit.spec import Spec
 from attnaudit.summary import OVERALL, summarise
 from attnaudit.tables import TABLES
+from attnaudit.wording import quality_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,23 +54,27 @@ class Result:
         return tuple(dict.fromkeys([OVERALL, *self.tables["summary"]["group"].to_pylist()]))
 
     @property
+    def scores(self) -> dict[str, float | None]:
+        """How good the model is on the audited split, by metric; None where undefined."""
+        return {row["metric"]: row["value"] for row in self.tables["scores"].to_pylist()}
+
+    @property
     def card(self) -> list[Answer]:
         """The answers, overall and by predicted class."""
         return card(self.tables["summary"], self.groups)
 
     def _repr_html_(self) -> str:
+        answers = self.card
         rows = "".join(
-            f"<tr><td>{escape(a.title)}</td><td>{escape(a.group)}</td><td><b>{escape(a.verdict)}</b></td>"
-            f"<td>{escape(a.sentence)}</td></tr>"
-            for a in self.card
+            f"<tr><td>{escape(a.title)}</td><td><b>{escape(a.verdict)}</b></td>"
+            f"<td>{escape(a.sentence + by_class(a, answers))}</td></tr>"
+            for a in answers
             if a.group == OVERALL
         )
-        scores = self.tables["scores"].to_pylist()
-        quality = ", ".join(f"{s['metric']} {s['value']:.3f}" for s in scores if s["value"] is not None)
         return (
-            f"<p><b>{escape(self.folder.name)}</b>: {self.manifest['data']['audited']} instances of "
-            f"{escape(self.manifest['data']['corpus'])}; {escape(quality)}</p>"
-            f"<table><tr><th>question</th><th>group</th><th>answer</th><th>why</th></tr>{rows}</table>"
+            f"<p><b>{escape(self.folder.name)}</b>: {self.manifest['data']['audited']} texts of "
+            f"{escape(self.manifest['data']['corpus'])}; {escape(quality_line(self.scores))}</p>"
+            f"<table><tr><th>question</th><th>answer</th><th>why</th></tr>{rows}</table>"
             f"<p>Tables: {', '.join(f'<code>{name}</code>' for name in self.tables)}</p>"
         )
 

@@ -31,7 +31,7 @@ from attnaudit.importance import MEASURES
 from attnaudit.instance import Instance
 from attnaudit.models import checkpoint
 from attnaudit.models.attentive import AttentiveModel
-from attnaudit.models.vectors import initial_vectors, source_digest
+from attnaudit.models.vectors import MINILM, initial_vectors, source_digest
 from attnaudit.result import Result
 from attnaudit.tasks import corpus
 from attnaudit.train import Epoch, Schedule, fit
@@ -259,7 +259,8 @@ def _trained(plan: _Plan, draft: stored.Draft, device: str, progress: Progress) 
     if spec.model.vectors is not None:
         vectors, found = initial_vectors(spec.model.vectors, vocabulary, recipe.embedding, progress=progress)
         model.start_from(vectors)
-        coverage = json.dumps({"found": found, "words": len(vocabulary)})
+        source = spec.model.vectors if spec.model.vectors == MINILM else "file"
+        coverage = json.dumps({"source": source, "found": found, "words": len(vocabulary)})
         stored.write_atomically(draft.folder / _COVERAGE, coverage.encode())
     model.to(device)
     last = draft.folder / _LAST_EPOCH
@@ -323,8 +324,8 @@ def _manifest(plan: _Plan, work: stages.Work, device: str, threads: int) -> dict
     }
 
 
-def _coverage(draft: stored.Draft) -> dict[str, int] | None:
-    """How many words of the vocabulary had a vector in the file that was given; None where none was."""
+def _coverage(draft: stored.Draft) -> dict[str, Any] | None:
+    """How many words of the vocabulary had a vector in the source that was given; None where none was."""
     path = draft.folder / _COVERAGE
     return json.loads(path.read_text()) if path.exists() else None
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, product
 
 import numpy as np
 import pyarrow as pa
@@ -45,8 +45,7 @@ def summarise(stored: Mapping[str, pa.Table], classes: Sequence[str]) -> pa.Tabl
     place = {name: row for row, name in enumerate(instances["instance_id"].to_pylist())}
     prediction = instances["prediction"].to_numpy()
     groups = [_Group(OVERALL, np.ones(len(place), dtype=bool))]
-    if len(classes) < 4:
-        groups += [_Group(predicted(name), prediction == k) for k, name in enumerate(classes)]
+    groups += [_Group(predicted(classes[k]), prediction == k) for k in told_apart(prediction, len(classes))]
     rows = [
         *_quality(stored["scores"]),
         *_agreement(stored["agreement"], place, groups),
@@ -59,6 +58,14 @@ def summarise(stored: Mapping[str, pa.Table], classes: Sequence[str]) -> pa.Tabl
     return tables.build(
         "summary", {name: [row[i] for row in rows] for i, name in enumerate(names)}, n_rows=len(rows)
     )
+
+
+def told_apart(prediction: np.ndarray, n_classes: int) -> list[int]:
+    """The predicted classes that get numbers of their own: none where four or more are predicted, as in the paper."""
+    if n_classes < 4:
+        return list(range(n_classes))
+    found = np.unique(prediction).tolist()
+    return found if len(found) < 4 else []
 
 
 def predicted(class_name: str) -> str:
@@ -182,42 +189,62 @@ def _uniform(counterfactual: pa.Table, place: Mapping[str, int], groups: Sequenc
         )
 
 
+_SOLVED = {"adversarial_exact": "exact", "adversarial_bracket": "bracket"}
+_SEARCHED = {"adversarial_search": "search", "adversarial_paper": "paper"}
+CERTIFIED = 0.01
+"""A bracket whose bounds differ by no more than this share of the upper one is called certified."""
+
+
 def _adversary(
     counterfactual: pa.Table, place: Mapping[str, int], groups: Sequence[_Group]
 ) -> Iterator[_Row]:
-    found = {}
-    for kind in ("adversarial_exact", "adversarial_search"):
+    found: dict[str, tuple[float | None, np.ndarray]] = {}
+    for kind in (*_SOLVED, *_SEARCHED):
         rows = counterfactual.filter(pc.field("kind") == kind)
         if not len(rows):
             continue
-        found[kind] = _column(rows, "attention_jsd", place)
-        flipped = _column(rows, "flipped", place)
+        jsd, flipped = _column(rows, "attention_jsd", place), _column(rows, "flipped", place)
+        epsilons = pc.unique(rows["epsilon"].drop_null()).to_pylist()
+        found[kind] = epsilons[0] if epsilons else None, jsd
         for group in groups:
-            inside, undefined = _defined(found[kind], group)
+            inside, undefined = _defined(jsd, group)
             yield _row("adversary", kind, group.name, "mean_jsd", inference.mean(inside), undefined)
             yield _row("adversary", kind, group.name, "median_jsd", inference.median(inside), undefined)
             for far in FAR:
                 share = inference.share(int((inside >= far).sum()), len(inside))
                 yield _row("adversary", kind, group.name, f"share_jsd_from_{far:g}", share, undefined)
             flips, undefined = _defined(flipped, group)
-            yield _row(
-                "adversary",
-                kind,
-                group.name,
-                "share_flipped",
-                inference.share(int(flips.sum()), len(flips)),
-                undefined,
-            )
-    if len(found) == 2:
-        gap = found["adversarial_exact"] - found["adversarial_search"]
+            flip_share = inference.share(int(flips.sum()), len(flips))
+            yield _row("adversary", kind, group.name, "share_flipped", flip_share, undefined)
+            if kind == "adversarial_bracket":
+                yield from _bracket(jsd, _column(rows, "certified_upper_jsd", place), group)
+    yield from _gaps(found, groups)
+
+
+def _bracket(lower: np.ndarray, upper: np.ndarray, group: _Group) -> Iterator[_Row]:
+    """How tight the certified bounds are."""
+    above, undefined = _defined(upper, group)
+    width, _ = _defined(upper - lower, group)
+    certified = int((width <= CERTIFIED * above).sum())
+    for statistic, estimate in (
+        ("mean_upper_jsd", inference.mean(above)),
+        ("mean_width", inference.mean(width)),
+        ("share_certified", inference.share(certified, len(above))),
+    ):
+        yield _row("adversary", "adversarial_bracket", group.name, statistic, estimate, undefined)
+
+
+def _gaps(found: Mapping[str, tuple[float | None, np.ndarray]], groups: Sequence[_Group]) -> Iterator[_Row]:
+    """How far what is solved lies above what a search found, where both were asked with the same ε."""
+    for solved, searched in product(_SOLVED, _SEARCHED):
+        if solved not in found or searched not in found or found[solved][0] != found[searched][0]:
+            continue
+        gap = found[solved][1] - found[searched][1]
+        subject = f"{_SOLVED[solved]} above {_SEARCHED[searched]}"
         for group in groups:
             inside, undefined = _defined(gap, group)
-            yield _row(
-                "adversary", "exact above search", group.name, "mean_jsd", inference.mean(inside), undefined
-            )
-            yield _row(
-                "adversary", "exact above search", group.name, "least_jsd", _plain(inside, np.min), undefined
-            )
+            yield _row("adversary", subject, group.name, "mean_jsd", inference.mean(inside), undefined)
+            yield _row("adversary", subject, group.name, "least_jsd", _plain(inside, np.min), undefined)
 
 
 def _plausibility(

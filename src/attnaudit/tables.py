@@ -307,7 +307,9 @@ ACROSS_RUNS: dict[str, Table] = _tables(
                 "what the original code gave with random word vectors; null where it was not run",
                 nullable=True,
             ),
-            Column("value", pa.float64(), "ours, the mean over seeds; null where there is none", nullable=True),
+            Column(
+                "value", pa.float64(), "ours, the mean over seeds; null where there is none", nullable=True
+            ),
             Column(
                 "low",
                 pa.float64(),
@@ -316,7 +318,9 @@ ACROSS_RUNS: dict[str, Table] = _tables(
             ),
             Column("high", pa.float64(), "upper end, the highest of the seeds", nullable=True),
             Column("n", pa.int64(), "number of texts it rests on, in the seed with the fewest", low=0),
-            Column("n_undefined", pa.int64(), "number of texts without a value, in the seed with most", low=0),
+            Column(
+                "n_undefined", pa.int64(), "number of texts without a value, in the seed with most", low=0
+            ),
             Column("seeds", pa.int32(), "number of runs", low=0),
             Column("seed_low", pa.float64(), "lowest value of a seed; null for one run", nullable=True),
             Column("seed_high", pa.float64(), "highest value of a seed; null for one run", nullable=True),

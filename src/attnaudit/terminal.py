@@ -5,18 +5,20 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import product
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 from rich.table import Table
 
-from attnaudit.card import Answer
+from attnaudit.card import by_class
 from attnaudit.result import Result
 from attnaudit.stats.inference import Estimate
 from attnaudit.summary import OVERALL, lookup
-from attnaudit.wording import worded
+from attnaudit.wording import quality_line, worded
 
 _VERDICT_STYLE = {"supported": "green", "not supported": "red", "undetermined": "yellow", "not run": "dim"}
 
@@ -27,11 +29,19 @@ _SHOWN = (
     ("uniform", "median_tvd", "output change, median"),
     ("uniform", "share_flipped", "decision flipped"),
     ("adversary", "mean_jsd", "JSD, mean"),
+    ("adversary", "mean_upper_jsd", "JSD, mean (upper bound)"),
+    ("adversary", "share_certified", "bounds within 1%"),
     ("adversary", "share_jsd_from_0.4", "JSD ≥ 0.4"),
     ("adversary", "share_flipped", "decision flipped"),
     ("plausibility", "precision_at_k", "precision at k"),
     ("plausibility", "average_precision", "average precision"),
 )
+
+
+_EXPERIMENTS = tuple(dict.fromkeys(experiment for experiment, _, _ in _SHOWN))
+
+_WRAPPED = (21, 20)
+"""Least width of the columns `of` and `number`: their cells then take two lines at most."""
 
 
 @contextmanager
@@ -62,13 +72,10 @@ def progress_bars(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
 def show(result: Result, *, width: int | None = None) -> None:
     """The summary of a run on standard output: answers first, then the numbers by group."""
     console = Console(width=width or (None if sys.stdout.isatty() else 132))
-    answered, numbers = (
-        result.card,
-        _numbers(result),
-    )  # first, so that a damaged run prints nothing but its fault
+    # First, so that a damaged run prints nothing but its fault.
+    answered, numbers = result.card, _numbers(result, console)
     data = result.manifest["data"]
-    scores = {row["metric"]: row["value"] for row in result.tables["scores"].to_pylist()}
-    quality = ", ".join(f"{name} {_plain(scores.get(name))}" for name in ("accuracy", "roc_auc", "f1"))
+    quality = quality_line(result.scores)
     console.print(
         f"\n[bold]{printable(result.folder.name)}[/]: {data['audited']} texts of {printable(data['corpus'])}"
     )
@@ -85,18 +92,10 @@ def show(result: Result, *, width: int | None = None) -> None:
     for answer in answered:
         if answer.group == OVERALL:
             style = _VERDICT_STYLE[answer.verdict]
-            said = f"{answer.sentence}{_by_class(answer, answered)}"
+            said = f"{answer.sentence}{by_class(answer, answered)}"
             answers.add_row(answer.title, f"[{style}]{answer.verdict}[/]", printable(said))
     console.print(answers)
     console.print(numbers)
-
-
-def _by_class(overall: Answer, answered: Sequence[Answer]) -> str:
-    """The verdicts of the classes, where they are not all that of the whole: an average may hide opposites."""
-    classes = [a for a in answered if a.question == overall.question and a.group != OVERALL]
-    if all(a.verdict == overall.verdict for a in classes):
-        return ""
-    return " By class: " + "; ".join(f"{a.group}: {a.verdict}" for a in classes) + "."
 
 
 def printable(text: str) -> str:
@@ -104,25 +103,57 @@ def printable(text: str) -> str:
     return escape("".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text))
 
 
-def _numbers(result: Result) -> Table:
+def _numbers(result: Result, console: Console) -> Table:
+    """The numbers by group: a column a group where the terminal is wide enough, else the groups below each other."""
     numbers = lookup(result.tables["summary"])
     groups = result.groups
-    table = Table(
-        "experiment",
-        "of",
-        "number",
-        *map(printable, groups),
-        title="Numbers (95% interval), by predicted class",
-        title_justify="left",
-    )
-    for experiment, statistic, label in _SHOWN:
-        subjects = dict.fromkeys(
-            s for e, s, _, t in numbers if (e, t) == (experiment, statistic) and "max attention" not in s
-        )
-        for subject in subjects:
+    subjects = dict.fromkeys((e, s) for e, s, _, _ in numbers if "max attention" not in s)
+    rows = []
+    for experiment in _EXPERIMENTS:
+        for subject, (_, statistic, label) in product(
+            (s for e, s in subjects if e == experiment), (row for row in _SHOWN if row[0] == experiment)
+        ):
+            if (experiment, subject, OVERALL, statistic) not in numbers:
+                continue
             cells = [_cell(numbers.get((experiment, subject, group, statistic))) for group in groups]
-            table.add_row(experiment, printable(" ~ ".join(map(worded, subject.split(" ~ ")))), label, *cells)
-    return table
+            of = printable(" ~ ".join(map(worded, subject.split(" ~ "))))
+            rows.append((experiment, of, _label(subject, statistic, label), cells))
+    heads = [printable("all texts" if group == OVERALL else group) for group in groups]
+    title = "Numbers (95% interval)" + (", by predicted class" if len(groups) > 1 else "")
+    kept = [max(map(cell_len, column)) for column in zip(heads, *(cells for *_, cells in rows), strict=True)]
+    if max(map(len, _EXPERIMENTS)) + sum(_WRAPPED) + sum(kept) + 3 * (3 + len(heads)) + 1 <= console.width:
+        wide = Table(title=title, title_justify="left")
+        for head, least in zip(("experiment", "of", "number"), (None, *_WRAPPED), strict=True):
+            wide.add_column(head, min_width=least, no_wrap=least is None)
+        for head in heads:
+            wide.add_column(head, no_wrap=True)
+        for experiment, of, label, cells in rows:
+            wide.add_row(experiment, of, label, *cells)
+        return wide
+    several = len(groups) > 1
+    classes = [head.removeprefix("predicted ") for head in heads]
+    tall = Table(title=title, title_justify="left", show_lines=several)
+    tall.add_column("number")
+    if several:
+        value = max((cell_len(cell) for *_, cells in rows for cell in cells), default=0)
+        room = console.width - value - _WRAPPED[1] - 10
+        tall.add_column("class", no_wrap=True, overflow="ellipsis", max_width=max(10, room))
+    tall.add_column("value", no_wrap=True)
+    for experiment, of, label, cells in rows:
+        name = experiment if experiment == of else f"{experiment}, {of}"
+        tall.add_row(f"{name}: {label}", *["\n".join(classes)] * several, "\n".join(cells))
+    return tall
+
+
+def _label(subject: str, statistic: str, label: str) -> str:
+    """The name of a number; of a bracket it is said which bound it rests on, of a gap that it is one."""
+    if " above " in subject:
+        return "JSD, mean of the difference"
+    if subject != "adversarial_bracket":
+        return label
+    return {"mean_jsd": "JSD, mean (lower bound)", "share_jsd_from_0.4": "lower bound ≥ 0.4"}.get(
+        statistic, label
+    )
 
 
 def _cell(estimate: Estimate | None) -> str:
@@ -131,10 +162,6 @@ def _cell(estimate: Estimate | None) -> str:
     if estimate.low is None:
         return f"{estimate.value:.3f}"
     return escape(f"{estimate.value:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]")
-
-
-def _plain(value: float | None) -> str:
-    return "undefined" if value is None else f"{value:.3f}"
 
 
 def table_of(rows: Sequence[Sequence[str]], *columns: str) -> Table:

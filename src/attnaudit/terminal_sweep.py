@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -51,21 +52,20 @@ def duration(seconds: float) -> str:
 
 
 def show_data_table(rows: Iterable[DataRow]) -> None:
-    """The paper's corpora, two lines each: published, and found here; as they are read."""
-    table = Table("corpus", "", "vocabulary", "mean length", "train", "test", "score", title_justify="left")
+    """The paper's corpora, two lines each: published, and found here."""
+    table = Table("corpus", "", "vocabulary", "mean length", "train", "test", "score")
     reasons = []
     for row in rows:
-        table.add_row(row.title, "published", *_facts(row.published, row.metric))
-        if row.ours is not None:
-            table.add_row(f"[dim]{row.name}[/]", "here", *_facts(row.ours, row.metric))
-        else:
-            table.add_row(f"[dim]{row.name}[/]", "not here")
-            reasons.append(f"{row.name}: {row.reason}")
+        table.add_row(row.name, "published", *_facts(row.published, row.metric))
+        table.add_row("", *(("not here",) if row.ours is None else ("here", *_facts(row.ours, row.metric))))
         table.add_section()
-    console = Console()
+        if row.ours is None:
+            reasons.append(f"{row.name}: {row.reason}")
+    console = Console(width=None if sys.stdout.isatty() else 110)
     console.print(table)
     console.print(
-        "The score is that of a BiLSTM with additive attention; here, of the newest run in the store."
+        "Published training texts include what is kept for development here. The score is that of a BiLSTM with "
+        "additive attention; here, of the newest run in the store."
     )
     for reason in reasons:
         console.print(printable(reason), highlight=False)

@@ -2,19 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+_NAMES = {
+    "leave_one_out": "leave-one-out",
+    "gradient_detached": "gradient (detached)",
+    "gradient_full": "gradient (full)",
+    "adversarial": "exact, or bracket",
+    "adversarial_exact": "exact",
+    "adversarial_bracket": "bracket",
+    "adversarial_search": "search",
+    "adversarial_paper": "search as published",
+    "exact above paper": "exact above search as published",
+    "bracket above paper": "bracket above search as published",
+    "roc_auc": "ROC-AUC",
+    "precision_at_k": "precision at k",
+    "f1": "F1",
+    "f1_class_0": "F1 of class 0",
+    "f1_macro": "F1 (macro)",
+}
+
+_HEADLINES = ("accuracy", "roc_auc", "f1", "f1_macro")
+
 
 def worded(name: str) -> str:
-    """The name of a measure or kind as a reader meets it.
+    """The name of a measure, metric or kind as a reader meets it.
 
     >>> worded("leave_one_out"), worded("gradient_detached")
     ('leave-one-out', 'gradient (detached)')
     """
-    return {
-        "leave_one_out": "leave-one-out",
-        "gradient_detached": "gradient (detached)",
-        "gradient_full": "gradient (full)",
-        "roc_auc": "ROC-AUC",
-        "precision_at_k": "precision at k",
-        "f1": "F1",
-        "f1_macro": "F1 (macro)",
-    }.get(name, name.replace("_", " "))
+    return _NAMES.get(name, name.replace("_", " "))
+
+
+def quality_line(scores: Mapping[str, float | None]) -> str:
+    """How good a model is, in a line: of the headline scores those that are defined; macro F1 only beside no other.
+
+    >>> quality_line({"accuracy": 0.8125, "f1_macro": 0.75})
+    'accuracy 0.812, F1 (macro) 0.750'
+    """
+    known = {name: value for name in _HEADLINES if (value := scores.get(name)) is not None}
+    if "f1" in known:
+        known.pop("f1_macro", None)
+    return ", ".join(f"{worded(name)} {value:.3f}" for name, value in known.items()) or "no score is defined"
+
+
+def beside(field: str | None) -> str:
+    """What the field that is read beside the attended text is called.
+
+    >>> beside("hypothesis"), beside("column_7")
+    ('Hypothesis', 'Read beside it')
+    """
+    return field.capitalize() if field in ("question", "hypothesis", "query") else "Read beside it"

@@ -1,6 +1,9 @@
 """What the documentation shows is run: the README's Python, the example specs, and every link between pages."""
 
+import os
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -26,17 +29,60 @@ def test_python_in_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         exec(compile(small, "README.md", "exec"), {})
 
 
-def test_the_measure_of_the_extending_page_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def extending(language: str) -> list[str]:
     text = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
-    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
-    (settings,) = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)
-    (tmp_path / "my_measures.py").write_text(code)
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def test_the_measure_of_the_extending_page_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "my_measures.py").write_text(extending("python")[0])
     monkeypatch.syspath_prepend(tmp_path)
-    spec = Spec.parse(tomllib.loads(settings) | {"task": {"test": 10}, "counterfactuals": []})
+    settings = tomllib.loads(extending("toml")[0])
+    spec = Spec.parse(settings | {"task": {"test": 10}, "counterfactuals": []})
     result = audit(spec, model=tiny.model(), store=tmp_path / "store")
     subjects = {row["subject"] for row in result.tables["summary"].to_pylist()}
     assert "attention ~ my_measures.InputNorm" in subjects
     assert "my_measures.InputNorm" in write_report(result).read_text()
+
+
+@pytest.mark.slow
+def test_the_corpus_and_the_encoder_of_the_extending_page_are_audited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "my_parts.py").write_text(extending("python")[1])
+    monkeypatch.syspath_prepend(tmp_path)
+    spec = Spec.parse(tomllib.loads(extending("toml")[1]))
+    result = audit(spec, store=tmp_path / "store")
+    scores = {row["metric"]: row["value"] for row in result.tables["scores"].to_pylist()}
+    assert scores["accuracy"] > 0.9
+    assert set(result.tables["instances"]["query"].to_pylist()) <= {
+        f"what colour is the {thing}" for thing in ("ball", "door", "hat", "car")
+    }
+    again = audit(
+        Spec.parse({"task": spec.task.model_dump(), "model": {"name": "earlier", "run": str(result.folder)}}),
+        store=tmp_path / "store",
+    )
+    assert again.tables["instances"].num_rows == result.tables["instances"].num_rows * 10
+
+
+@pytest.mark.slow
+def test_the_contract_suite_covers_an_encoder_that_is_added(tmp_path: Path) -> None:
+    (tmp_path / "my_parts.py").write_text(extending("python")[1])
+    (tmp_path / "added.py").write_text(
+        "from attnaudit.models import ENCODERS\nfrom my_parts import Gru\nENCODERS['gru'] = Gru\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "added", "-p", "no:xdist", "-k", "gru"]
+    suite = ["tests/contract/test_models.py", "tests/contract/test_measures.py"]
+    done = subprocess.run(
+        [*command, *suite],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert int(re.search(r"(\d+) passed", done.stdout)[1]) > 40
 
 
 def test_commands_in_the_readme_exist() -> None:

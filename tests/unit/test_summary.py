@@ -8,7 +8,7 @@ from attnaudit import tables
 from attnaudit.agreement import agreement, plausibility
 from attnaudit.card import Policy, card, verdict
 from attnaudit.stats.inference import Estimate
-from attnaudit.summary import bin_name, in_bin, lookup, summarise
+from attnaudit.summary import bin_name, in_bin, lookup, summarise, told_apart
 
 
 def importance(**scores: list) -> pa.Table:
@@ -36,6 +36,7 @@ def instances(predictions: list[int], evidence: list | None = None) -> pa.Table:
             "instance_id": [f"i{k}" for k in range(n)],
             "split": "test",
             "text": None,
+            "query": None,
             "tokens": None,
             "offsets": [[]] * n,
             "audited": [[True]] * n,
@@ -55,9 +56,16 @@ def stored(**given: pa.Table) -> dict[str, pa.Table]:
     return found
 
 
-def counterfactual(kind: str, tvds: list[list[float]], jsd: float = 0.5) -> pa.Table:
+def counterfactual(
+    kind: str,
+    tvds: list[list[float]],
+    jsd: float | list[float] = 0.5,
+    *,
+    epsilon: float | None = None,
+    upper: list[float] | None = None,
+) -> pa.Table:
     ids = [f"i{n}" for n, draws in enumerate(tvds) for _ in draws]
-    nothing = ("epsilon", "certified_upper_jsd", "logit_mean", "logit_variance", "weights")
+    nothing = ("logit_mean", "logit_variance", "weights")
     return tables.build(
         "counterfactual",
         {
@@ -68,7 +76,9 @@ def counterfactual(kind: str, tvds: list[list[float]], jsd: float = 0.5) -> pa.T
             "draw": [d for draws in tvds for d in range(len(draws))],
             "output_tvd": [v for draws in tvds for v in draws],
             "flipped": [v > 0.4 for draws in tvds for v in draws],
+            "epsilon": epsilon,
             "attention_jsd": jsd,
+            "certified_upper_jsd": upper,
             "status": "ok",
             **dict.fromkeys(nothing),
         },
@@ -128,6 +138,36 @@ def test_exact_and_search_are_held_against_each_other() -> None:
     assert numbers["adversary", "exact above search", "overall", "mean_jsd"].value == pytest.approx(0.25)
     assert numbers["adversary", "adversarial_exact", "overall", "share_jsd_from_0.4"].value == 1
     assert numbers["adversary", "adversarial_search", "overall", "share_jsd_from_0.4"].value == 0
+
+
+def test_a_bracket_is_counted_at_both_ends_and_held_against_what_had_its_epsilon() -> None:
+    rows = pa.concat_tables(
+        [
+            counterfactual("adversarial_bracket", [[0.0], [0.0]], 0.5, epsilon=0.05, upper=[0.502, 0.6]),
+            counterfactual("adversarial_search", [[0.0], [0.0]], 0.3, epsilon=0.01),
+            counterfactual("adversarial_paper", [[0.0], [0.0]], 0.4, epsilon=0.05),
+        ]
+    )
+    numbers = lookup(summarise(stored(instances=instances([0, 1]), counterfactual=rows), ["no", "yes"]))
+    found = {
+        t: e.value for (_, s, g, t), e in numbers.items() if (s, g) == ("adversarial_bracket", "overall")
+    }
+    assert found["mean_jsd"] == pytest.approx(0.5)
+    assert found["mean_upper_jsd"] == pytest.approx(0.551)
+    assert found["mean_width"] == pytest.approx(0.051)
+    assert found["share_certified"] == 0.5
+    assert numbers["adversary", "bracket above paper", "overall", "mean_jsd"].value == pytest.approx(0.1)
+    assert ("adversary", "bracket above search", "overall", "mean_jsd") not in numbers
+
+
+@pytest.mark.parametrize(
+    ("prediction", "n_classes", "told"),
+    [([0, 0], 2, [0, 1]), ([2, 2], 3, [0, 1, 2]), ([7, 2, 7], 40, [2, 7]), ([0, 1, 2, 3], 40, [])],
+)
+def test_classes_are_told_apart_where_they_are_few(
+    prediction: list[int], n_classes: int, told: list[int]
+) -> None:
+    assert told_apart(np.array(prediction), n_classes) == told
 
 
 def test_bins_cover_everything_once() -> None:
@@ -198,6 +238,25 @@ def test_the_answer_follows_the_policy() -> None:
 def test_what_was_not_measured_is_not_answered() -> None:
     answers = card(summarise(stored(instances=instances([0, 1])), ["no", "yes"]))
     assert {answer.verdict for answer in answers} == {"not run"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("adversarial_exact", "for 50% of the texts"),
+        ("adversarial_bracket", "for at least 50% of the texts"),
+        ("adversarial_paper", None),
+    ],
+)
+def test_the_card_says_how_sure_it_is_of_other_attentions(kind: str, said: str | None) -> None:
+    draws = counterfactual("permuted", [[0.3]] * 40)
+    other = counterfactual(kind, [[0.0]] * 40, [0.5, 0.1] * 20, upper=[0.6] * 40)
+    table = importance(attention=[[0.2, 0.8]] * 40)
+    given = {"importance": table, "counterfactual": pa.concat_tables([draws, other])}
+    summary = summarise(stored(instances=instances([0, 1] * 20), **given), ["no", "yes"])
+    sentence = next(a for a in card(summary) if a.question == "exclusiveness").sentence
+    assert (said or "of probability; 0.10 is asked.") in sentence
+    assert ("not decisive" in sentence) == (said is not None)
 
 
 @pytest.mark.parametrize(("tvd", "expected"), [(0.3, "supported"), (0.02, "not supported")])

@@ -8,6 +8,7 @@ from typing import Protocol
 import pyarrow as pa
 
 from attnaudit.core import Batch, Trace
+from attnaudit.counterfactual.adversarial import Adversarial, AdversarialBracket
 from attnaudit.counterfactual.exact import AdversarialExact
 from attnaudit.counterfactual.fixed import Permuted, Uniform
 from attnaudit.counterfactual.search import AdversarialPaper, AdversarialSearch
@@ -24,7 +25,9 @@ class Counterfactual(Protocol):
 COUNTERFACTUALS: dict[str, Callable[..., Counterfactual]] = {
     "permuted": Permuted,
     "uniform": Uniform,
+    "adversarial": Adversarial,
     "adversarial_exact": AdversarialExact,
+    "adversarial_bracket": AdversarialBracket,
     "adversarial_search": AdversarialSearch,
     "adversarial_paper": AdversarialPaper,
 }

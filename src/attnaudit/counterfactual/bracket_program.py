@@ -1,8 +1,8 @@
 """A small linear program over the simplex to which half-spaces are added one by one.
 
 maximise value · β over the distributions β with cut · β ≥ 0 for every cut. A half-space a · β ≥ b is the cut a − b, since
-β sums to 1. Its multipliers fold all cuts into one half-space; whatever rounding does to them, a fold by non-negative
-multipliers is a half-space that every allowed β lies in. So nothing certified rests on this file.
+β sums to 1. The multipliers fold all cuts into one; a fold by any non-negative multipliers is a half-space that
+every allowed β lies in, so rounding here can make a bound looser, never wrong.
 """
 
 from __future__ import annotations
@@ -23,63 +23,66 @@ class Program:
 
     def __init__(self, value: Float[np.ndarray, " token"], room: int) -> None:
         best = int(value.argmax())
-        self.n_tokens = len(value)
-        self.room = room
-        self.cuts = np.empty((room, self.n_tokens))
-        self.n_cuts = 0
-        self._tableau = np.zeros((2 + room, 1 + self.n_tokens + room))
+        self.n_tokens, self.n_cuts = len(value), 0
+        self.multipliers = np.zeros(0)
+        self.empty = False
+        self._cuts = np.empty((room, len(value)))
+        self._tableau = np.zeros((2 + room, 1 + len(value) + room))
         self._tableau[0, 0] = value[best]
-        self._tableau[0, 1 : 1 + self.n_tokens] = value[best] - value
-        self._tableau[1, : 1 + self.n_tokens] = 1.0
+        self._tableau[0, 1 : 1 + len(value)] = value[best] - value
+        self._tableau[1, : 1 + len(value)] = 1.0
         self._basis = np.zeros(2 + room, dtype=np.intp)
         self._basis[1] = 1 + best
 
-    def add(self, cut: Float[np.ndarray, " token"]) -> Float[np.ndarray, " token"] | None:
-        """Adds a cut and solves anew. Multipliers that prove there is no β when there is none, else None."""
-        row = 2 + self.n_cuts
-        self.cuts[self.n_cuts] = cut
-        tokens = self._basis[1:row]
-        rows = 1 + np.flatnonzero(tokens <= self.n_tokens)
-        new = cut[self._basis[rows] - 1] @ self._tableau[rows]
-        new[1 : 1 + self.n_tokens] -= cut
-        slack = 1 + self.n_tokens + self.n_cuts
-        new[slack] += 1.0
-        self._tableau[row] = new
+    def add(self, cut: Float[np.ndarray, " token"]) -> None:
+        """One more cut, and the program solved anew. `empty` then says whether no β is left.
+
+        `multipliers` are the prices of the cuts at the best β, or those of a fold that holds no β at all.
+        """
+        row, slack = 2 + self.n_cuts, 1 + self.n_tokens + self.n_cuts
+        rows = 1 + np.flatnonzero(self._basis[1:row] <= self.n_tokens)
+        self._tableau[row] = cut[self._basis[rows] - 1] @ self._tableau[rows]
+        self._tableau[row, 1 : 1 + self.n_tokens] -= cut
+        self._tableau[row, slack] += 1.0
         self._basis[row] = slack
+        self._cuts[self.n_cuts] = cut
         self.n_cuts += 1
-        return self._solve()
+        self._solve(self._tableau[: row + 1, : slack + 1])
+
+    @property
+    def full(self) -> bool:
+        """Whether there is no room for another cut."""
+        return self.n_cuts == len(self._cuts)
 
     @property
     def weights(self) -> Float[np.ndarray, " token"]:
         """The best β."""
+        basis = self._basis[1 : 2 + self.n_cuts]
+        rows = np.flatnonzero(basis <= self.n_tokens)
         weights = np.zeros(self.n_tokens)
-        rows = np.arange(1, 2 + self.n_cuts)
-        basic = self._basis[rows]
-        real = basic <= self.n_tokens
-        weights[basic[real] - 1] = np.maximum(self._tableau[rows[real], 0], 0.0)
+        weights[basis[rows] - 1] = np.maximum(self._tableau[1 + rows, 0], 0.0)
         return weights / weights.sum()
 
     @property
-    def multipliers(self) -> Float[np.ndarray, " cut"]:
-        """The price of each cut at the best β, at least 0."""
-        first = 1 + self.n_tokens
-        return np.maximum(self._tableau[0, first : first + self.n_cuts], 0.0)
+    def fold(self) -> Float[np.ndarray, " token"]:
+        """All cuts in one: `fold` · β ≥ 0."""
+        return self.multipliers @ self._cuts[: self.n_cuts]
 
-    def _solve(self) -> Float[np.ndarray, " cut"] | None:
-        last = 2 + self.n_cuts
-        width = 1 + self.n_tokens + self.n_cuts
-        table = self._tableau[:last, :width]
+    def _solve(self, table: Float[np.ndarray, "row column"]) -> None:
+        prices = slice(1 + self.n_tokens, None)
         for _ in range(_MOST_PIVOTS):
             row = 1 + int(table[1:, 0].argmin())
             if table[row, 0] >= -_TINY:
                 break
             columns = 1 + np.flatnonzero(table[row, 1:] < -_TINY)
             if not len(columns):
-                return np.maximum(table[row, 1 + self.n_tokens :], 0.0)
+                self.empty = True
+                self.multipliers = np.maximum(table[row, prices], 0.0)
+                return
             column = columns[(np.maximum(table[0, columns], 0.0) / -table[row, columns]).argmin()]
             table[row] /= table[row, column]
             factors = table[:, column].copy()
             factors[row] = 0.0
             table -= factors[:, None] * table[row]
             self._basis[row] = column
-        return None
+        self.multipliers = np.maximum(table[0, prices], 0.0)

@@ -61,10 +61,26 @@ def adversary(result: Result, kind: str) -> np.ndarray:
     return _values(result, rows, "attention_jsd")
 
 
+def certified_upper(result: Result) -> np.ndarray:
+    """What the bracket says that no attention of each instance is beyond; NaN where there is no such bound."""
+    rows = result.tables["counterfactual"].filter(pc.field("kind") == "adversarial_bracket")
+    return _values(result, rows, "certified_upper_jsd")
+
+
+def epsilons(result: Result) -> dict[str, float]:
+    """The bound on the output change that each kind of adversary was asked with."""
+    rows = result.tables["counterfactual"].select(["kind", "epsilon"])
+    rows = rows.filter(pc.is_valid(rows["epsilon"]))
+    found = rows.group_by("kind", use_threads=False).aggregate([("epsilon", "min")])
+    return dict(zip(found["kind"].to_pylist(), found["epsilon_min"].to_pylist(), strict=True))
+
+
 def adversary_kind(result: Result) -> str | None:
-    """The adversary that is shown: the exact one where it was run, else the search."""
-    kinds = set(pc.unique(result.tables["counterfactual"]["kind"]).to_pylist())
-    return next((kind for kind in ("adversarial_exact", "adversarial_search") if kind in kinds), None)
+    """The adversary that is shown: the exact one where it was run, else the bracket, else a search."""
+    rows = result.tables["counterfactual"].filter(pc.field("status") != "unsupported")
+    kinds = set(pc.unique(rows["kind"]).to_pylist())
+    shown = ("adversarial_exact", "adversarial_bracket", "adversarial_search", "adversarial_paper")
+    return next((kind for kind in shown if kind in kinds), None)
 
 
 def permutation(result: Result) -> np.ndarray:

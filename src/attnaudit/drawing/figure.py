@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 
 from attnaudit.result import Result
+from attnaudit.summary import OVERALL
 
 Chart = alt.LayerChart
 
@@ -28,7 +29,15 @@ SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down"
 DECIMALS = 6
 """Numbers of a figure are rounded to so many decimals: finer than any eye, coarser than the last bit."""
 
+_SHORT = 20
+"""Letters of a name of which two stand beside each other on a page 390 pixels wide."""
+
 _GROUPS = b"attnaudit.groups"
+
+
+def no_note(_table: pa.Table) -> str:
+    """Nothing to say besides the caption."""
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +45,7 @@ class Figure:
     """One figure: its title, what one sees in it, and the two functions that make it.
 
     `data` gives the numbers behind the figure, none where there is nothing to draw; `nothing` then says why.
-    `draw` makes the chart from such a table alone. `height` is in pixels on the page.
+    `draw` makes the chart from such a table alone; `note` says what its reader must know besides the caption.
     """
 
     title: str
@@ -44,6 +53,7 @@ class Figure:
     nothing: str
     data: Callable[[Result], pa.Table]
     draw: Callable[[pa.Table], Chart]
+    note: Callable[[pa.Table], str] = no_note
 
 
 def tidy(
@@ -88,8 +98,15 @@ def shapes(domain: Sequence[str]) -> alt.Scale:
     return alt.Scale(domain=list(domain), range=_cycled(SHAPES, domain))
 
 
-def legend(*, columns: int = 2, **more: Any) -> alt.Legend:
-    """A legend above the chart, which takes no width from it."""
+def by_class(series: Sequence[str]) -> bool:
+    """Whether the series of a figure are classes: all texts together need no legend."""
+    return list(series) != [OVERALL]
+
+
+def legend(series: Sequence[str] = (), *, columns: int = 2, **more: Any) -> alt.Legend:
+    """A legend above the chart, which takes no width from it; in one column where names are too long for a phone."""
+    if any(len(name) > _SHORT for name in series):
+        columns = 1
     return alt.Legend(
         title=None,
         orient="top",

@@ -20,14 +20,14 @@ FIGURES: dict[str, Figure] = {
     ),
     "tau_gradient": Figure(
         "Attention and gradient",
-        "Kendall’s τ between the two rankings of the words of each text; each predicted class sums to 1.",
+        "Kendall’s τ between the two rankings of the words of each text; bars of one colour sum to 1.",
         _NO_AGREEMENT,
         histograms.tau_gradient,
         histograms.draw_tau,
     ),
     "tau_leave_one_out": Figure(
         "Attention and leave-one-out",
-        "Kendall’s τ between the two rankings of the words of each text; each predicted class sums to 1.",
+        "Kendall’s τ between the two rankings of the words of each text; bars of one colour sum to 1.",
         _NO_AGREEMENT,
         histograms.tau_leave_one_out,
         histograms.draw_tau,
@@ -52,10 +52,11 @@ FIGURES: dict[str, Figure] = {
     "adversary_histogram": Figure(
         "How far attention can go",
         "ε-max JSD: the distance from the model’s attention to the furthest one whose output stays within ε. "
-        "0.69 is as far as can be; each predicted class sums to 1.",
+        "0.69 is as far as can be; bars of one colour sum to 1.",
         _NO_ADVERSARY,
         histograms.adversary,
         histograms.draw_adversary,
+        histograms.adversary_note,
     ),
     "adversary_violins": Figure(
         "How far, by largest attention weight",
@@ -64,14 +65,16 @@ FIGURES: dict[str, Figure] = {
         _NO_ADVERSARY,
         violins.adversary,
         violins.draw_adversary,
+        violins.adversary_note,
     ),
     "exact_against_search": Figure(
-        "Search against exact optimum",
-        "Each text a point: what the paper’s gradient search finds, and what can be found at most. On the "
-        f"diagonal the search found the optimum. Of more than {pairs.MOST:,} texts, so many are drawn.",
-        "There is nothing to draw: this needs both the exact adversary and the search.",
+        "Search against optimum",
+        "Each text a point: what the gradient search finds, and what can be found at most. On the diagonal the "
+        f"search found the optimum. Of more than {pairs.MOST:,} texts, so many are drawn.",
+        "There is nothing to draw: this needs an adversary that was solved and a search, both with the same ε.",
         pairs.exact_against_search,
         pairs.draw_exact_against_search,
+        pairs.against_search_note,
     ),
     "plausibility": Figure(
         "Finding the known evidence",

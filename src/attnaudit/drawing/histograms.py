@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from itertools import product
+
 import altair as alt
 import numpy as np
 import pyarrow as pa
@@ -9,6 +12,7 @@ import pyarrow as pa
 from attnaudit.drawing import by_instance
 from attnaudit.drawing.figure import (
     Chart,
+    by_class,
     colours,
     dashes,
     finished,
@@ -38,22 +42,43 @@ SCHEMA = pa.schema(
     ]
 )
 
+ADVERSARY_SCHEMA = SCHEMA.append(pa.field("bound", pa.string()))
+"""`bound`: whether the JSD is `exact`, a `lower` bound (of a search or a bracket) or an `upper` one."""
+
 
 def tau_gradient(result: Result) -> pa.Table:
     """τ between attention and the gradient: a row a class and bin."""
     gradient = by_instance.gradient_measure(result)
-    return _binned(result, by_instance.tau(result, "attention", gradient) if gradient else None, TAU_EDGES)
+    samples = {"": by_instance.tau(result, "attention", gradient)} if gradient else {}
+    return _binned(result, samples, TAU_EDGES, SCHEMA)
 
 
 def tau_leave_one_out(result: Result) -> pa.Table:
     """τ between attention and leave-one-out: a row a class and bin."""
-    return _binned(result, by_instance.tau(result, "attention", "leave_one_out"), TAU_EDGES)
+    return _binned(result, {"": by_instance.tau(result, "attention", "leave_one_out")}, TAU_EDGES, SCHEMA)
 
 
 def adversary(result: Result) -> pa.Table:
-    """ε-max JSD: a row a class and bin."""
+    """ε-max JSD: a row a class and bin; of a bracket both ends."""
     kind = by_instance.adversary_kind(result)
-    return _binned(result, by_instance.adversary(result, kind) if kind else None, JSD_EDGES)
+    if kind is None:
+        return _binned(result, {}, JSD_EDGES, ADVERSARY_SCHEMA)
+    samples = {
+        "exact" if kind == "adversarial_exact" else "lower": by_instance.adversary(result, kind),
+        "upper": by_instance.certified_upper(result) if kind == "adversarial_bracket" else np.empty(0),
+    }
+    return _binned(result, samples, JSD_EDGES, ADVERSARY_SCHEMA)
+
+
+def adversary_note(table: pa.Table) -> str:
+    """What is drawn where the distance is not known exactly."""
+    bounds = set(table["bound"].to_pylist())
+    if "upper" in bounds:
+        return (
+            "Filled bars: an attention so far away was found. Outlined bars: none further away exists. What can be "
+            "reached lies between the two."
+        )
+    return "These distances were found by search: there may be further ones." if "lower" in bounds else ""
 
 
 def draw_tau(table: pa.Table) -> Chart:
@@ -64,16 +89,23 @@ def draw_tau(table: pa.Table) -> Chart:
 
 
 def draw_adversary(table: pa.Table) -> Chart:
-    """Bars from 0 to 0.7."""
+    """Bars from 0 to 0.7, those of upper bounds in outline."""
     ticks = list(np.linspace(0, 0.7, 8))
-    return _drawn(table, "ε-max JSD (nats)", ticks, "Histogram of epsilon-max JSD by predicted class")
+    title = (
+        "ε-max JSD, lower bound (nats)"
+        if set(table["bound"].to_pylist()) == {"lower"}
+        else "ε-max JSD (nats)"
+    )
+    return _drawn(table, title, ticks, "Histogram of epsilon-max JSD by predicted class")
 
 
-def _binned(result: Result, sample: np.ndarray | None, edges: np.ndarray) -> pa.Table:
-    columns: dict[str, list] = {name: [] for name in SCHEMA.names}
+def _binned(
+    result: Result, samples: Mapping[str, np.ndarray], edges: np.ndarray, schema: pa.Schema
+) -> pa.Table:
+    columns: dict[str, list] = {name: [] for name in ADVERSARY_SCHEMA.names}
     groups = by_instance.groups(result)
-    for group in groups:
-        inside = np.empty(0) if sample is None else sample[group.members & np.isfinite(sample)]
+    for group, (bound, sample) in product(groups, samples.items()):
+        inside = sample[group.members & np.isfinite(sample)] if len(sample) else sample
         if not len(inside):
             continue
         counts, shares = histogram(inside, edges)
@@ -83,7 +115,8 @@ def _binned(result: Result, sample: np.ndarray | None, edges: np.ndarray) -> pa.
         columns["count"] += counts.tolist()
         columns["share"] += shares.tolist()
         columns["n"] += [len(inside)] * len(counts)
-    return tidy(columns, SCHEMA, [group.name for group in groups])
+        columns["bound"] += [bound] * len(counts)
+    return tidy(columns, schema, [group.name for group in groups])
 
 
 def _drawn(table: pa.Table, title: str, ticks: list[float], description: str) -> Chart:
@@ -93,7 +126,8 @@ def _drawn(table: pa.Table, title: str, ticks: list[float], description: str) ->
     )
     scale = alt.Scale(domain=[ticks[0], ticks[-1]], nice=False)
     x = alt.X("low:Q", title=title, axis=axis, scale=scale)
-    y = alt.Y("share:Q", title="share of the texts of a class", axis=alt.Axis(format=".2~f", tickCount=4))
+    whose = " of a class" if by_class(series) else ""
+    y = alt.Y("share:Q", title=f"share of the texts{whose}", axis=alt.Axis(format=".2~f", tickCount=4))
     tooltip = [
         alt.Tooltip("group:N"),
         alt.Tooltip("low:Q", title="from", format=".3f"),
@@ -101,12 +135,22 @@ def _drawn(table: pa.Table, title: str, ticks: list[float], description: str) ->
         alt.Tooltip("count:Q", title="texts"),
         alt.Tooltip("share:Q", format=".3f"),
     ]
-    key = legend(symbolType="stroke", symbolSize=400)
+    bounded = "bound" in table.column_names
+    tooltip += [alt.Tooltip("bound:N")] * bounded
+    outlined = bounded and "upper" in table["bound"].to_pylist()
+    key = legend(series, symbolType="stroke", symbolSize=400) if by_class(series) else None
     colour = alt.Color("group:N", scale=colours(series), legend=key)
     bars = (
         alt.Chart()
         .mark_rect(opacity=0.42)
         .encode(x=x, x2="high:Q", y=y, y2=alt.datum(0), color=colour, tooltip=tooltip)
+        .transform_filter("datum.bound !== 'upper'")
+    )
+    outlines = (
+        alt.Chart()
+        .mark_rect(filled=False, strokeWidth=1.2)
+        .encode(x=x, x2="high:Q", y=y, y2=alt.datum(0), color=colour, tooltip=tooltip)
+        .transform_filter("datum.bound === 'upper' && datum.count > 0")
     )
     # The upper edge of each bar again, dashed by class, so that classes are told apart without colour.
     edges = (
@@ -119,6 +163,7 @@ def _drawn(table: pa.Table, title: str, ticks: list[float], description: str) ->
             color=colour,
             strokeDash=alt.StrokeDash("group:N", scale=dashes(series), legend=key),
         )
-        .transform_filter("datum.count > 0")
+        .transform_filter("datum.bound !== 'upper' && datum.count > 0")
     )
-    return finished(layered(bars, edges, data=values(table)), height=260, description=description)
+    layers = [bars, edges, *[outlines] * outlined]
+    return finished(layered(*layers, data=values(table)), height=260, description=description)

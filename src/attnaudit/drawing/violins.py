@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 from itertools import pairwise
+from typing import Any
 
 import altair as alt
 import numpy as np
 import pyarrow as pa
 
 from attnaudit.drawing import by_instance
-from attnaudit.drawing.figure import Chart, colours, finished, layered, series_of, tidy
+from attnaudit.drawing.figure import Chart, by_class, colours, finished, layered, series_of, tidy
 from attnaudit.drawing.shapes import violin
 from attnaudit.result import Result
 from attnaudit.summary import ATTENTION_BINS, bin_name, in_bin
@@ -35,18 +36,34 @@ SCHEMA = pa.schema(
     ]
 )
 
+ADVERSARY_SCHEMA = SCHEMA.append(pa.field("bound", pa.string()))
+"""`bound`: whether the JSD is `exact`, a `lower` bound (of a search or a bracket) or an `upper` one."""
+
 _BINS = [bin_name(low, high) for low, high in pairwise(ATTENTION_BINS)]
 
 
 def permutation(result: Result) -> pa.Table:
     """Median output TVD under permuted attention: a row a point of a shape, quartile, or instance."""
-    return _shapes(result, by_instance.permutation(result))
+    return _table(result, _shapes(result, by_instance.permutation(result)), SCHEMA)
 
 
 def adversary(result: Result) -> pa.Table:
-    """ε-max JSD: a row a point of a shape, quartile, or instance."""
+    """ε-max JSD: a row a point of a shape, quartile, or instance; of a bracket its lower end, and upper medians."""
     kind = by_instance.adversary_kind(result) or "adversarial_exact"
-    return _shapes(result, by_instance.adversary(result, kind))
+    bound = "exact" if kind == "adversarial_exact" else "lower"
+    rows = [(*row, bound) for row in _shapes(result, by_instance.adversary(result, kind))]
+    if kind == "adversarial_bracket":
+        above = _shapes(result, by_instance.certified_upper(result))
+        rows += [(*row, "upper") for row in above if row[3] == "median"]
+    return _table(result, rows, ADVERSARY_SCHEMA)
+
+
+def adversary_note(table: pa.Table) -> str:
+    """What is drawn where the distance is not known exactly."""
+    bounds = set(table["bound"].to_pylist())
+    if "upper" in bounds:
+        return "Drawn are lower bounds; the diamonds are the medians of the upper bounds."
+    return "Drawn are lower bounds." if "lower" in bounds else ""
 
 
 def draw_permutation(table: pa.Table) -> Chart:
@@ -58,21 +75,27 @@ def draw_permutation(table: pa.Table) -> Chart:
 
 def draw_adversary(table: pa.Table) -> Chart:
     """Violins from 0 to 0.7."""
-    return _drawn(table, "ε-max JSD (nats)", np.linspace(0, 0.7, 8), "epsilon-max JSD")
+    title = (
+        "ε-max JSD (nats)" if "lower" not in table["bound"].to_pylist() else "ε-max JSD, lower bound (nats)"
+    )
+    return _drawn(table, title, np.linspace(0, 0.7, 8), "epsilon-max JSD")
 
 
-def _shapes(result: Result, sample: np.ndarray) -> pa.Table:
-    columns: dict[str, list] = {name: [] for name in SCHEMA.names}
+def _shapes(result: Result, sample: np.ndarray) -> list[tuple[Any, ...]]:
+    """Rows of `SCHEMA`."""
+    rows: list[tuple[Any, ...]] = []
     groups = by_instance.groups(result)
     largest = by_instance.max_attention(result)
     for low, high in pairwise(ATTENTION_BINS):
         for group in groups:
             inside = sample[group.members & in_bin(largest, low, high) & np.isfinite(sample)]
-            for mark, value, density in _rows(inside):
-                entries = (bin_name(low, high), group.name, len(inside), mark, value, density)
-                for name, entry in zip(SCHEMA.names, entries, strict=True):
-                    columns[name].append(entry)
-    return tidy(columns, SCHEMA, [group.name for group in groups])
+            rows += [(bin_name(low, high), group.name, len(inside), *row) for row in _rows(inside)]
+    return rows
+
+
+def _table(result: Result, rows: list[tuple[Any, ...]], schema: pa.Schema) -> pa.Table:
+    columns = {name: [row[place] for row in rows] for place, name in enumerate(schema.names)}
+    return tidy(columns, schema, [group.name for group in by_instance.groups(result)])
 
 
 def _rows(sample: np.ndarray) -> list[tuple[str, float, float | None]]:
@@ -146,7 +169,18 @@ def _drawn(table: pa.Table, title: str, ticks: np.ndarray, what: str) -> Chart:
         alt.Chart()
         .mark_rule(strokeWidth=2.6)
         .encode(x=x, y=y, y2="top:Q", color=colour, tooltip=[*tooltip, alt.Tooltip("mark:N")])
-        .transform_filter("datum.mark === 'median'")
+        .transform_filter("datum.mark === 'median' && datum.bound !== 'upper'")
+    )
+    ceilings = (
+        alt.Chart()
+        .mark_point(filled=True, shape="diamond", size=70, opacity=1)
+        .encode(
+            x=x,
+            y=alt.Y("middle:Q", scale=scale, axis=left),
+            color=colour,
+            tooltip=[*tooltip, alt.Tooltip("bound:N")],
+        )
+        .transform_filter("datum.bound === 'upper'")
     )
     points = (
         alt.Chart()
@@ -160,7 +194,10 @@ def _drawn(table: pa.Table, title: str, ticks: np.ndarray, what: str) -> Chart:
         .encode(x=x, y=alt.Y("middle:Q", scale=scale, axis=right))
         .transform_filter("datum.mark === 'median' || datum.mark === 'point'")
     )
-    lines = alt.LayerChart(layer=[shape, quartiles, medians, points])
+    layers = [shape, quartiles, medians, points]
+    if any(row.get("bound") == "upper" for row in rows):
+        layers.append(ceilings)
+    lines = alt.LayerChart(layer=layers)
     chart = layered(lines, named, data=alt.InlineData(values=rows)).resolve_scale(y="independent")
     return finished(
         chart, height=60 + max(160, 30 * lanes), description=f"Violins of {what} by largest attention weight"
@@ -186,7 +223,8 @@ def _placed(table: pa.Table, series: list[str]) -> tuple[list[dict], dict[float,
         lane = row["max_attention"], row["group"]
         density = row.pop("density")
         height = half * density / widest[lane] if density is not None and widest[lane] else half
-        labels[middle] = f"{row['group'].removeprefix('predicted ')} (n {row['n']:,})"
+        name = row["group"].removeprefix("predicted ") if by_class(series) else "all texts"
+        labels[middle] = f"{name} (n {row['n']:,})"
         row |= {
             "bottom": round(middle - height, 4),
             "top": round(middle + height, 4),

@@ -133,6 +133,7 @@ class AttentiveModel(nn.Module):
         logits = _allowed(self.readout.finish(self.readout.project(context), query), batch)
         return Trace(logits[:, None, :], {POOL: weights[:, None, None, :]}, States(states, query))
 
+    @torch.no_grad()
     def readouts(self, batch: Batch, trace: Trace) -> list[Readout]:
         """For each row the map from the attention on its audited tokens to the logits of its allowed classes."""
         states, query, head = _precise(trace), _precise_query(trace), self._precise_head()
@@ -190,7 +191,7 @@ class AttentiveModel(nn.Module):
         return self.query_encoder.summary(states, batch.query_mask)
 
     def _precise_head(self) -> LinearHead | TanhHead:
-        return deepcopy(self.readout).double()
+        return deepcopy(self.readout).double().requires_grad_(False)
 
 
 def _allowed(

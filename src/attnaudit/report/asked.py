@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
@@ -18,6 +18,9 @@ _ENCODERS = {
     "cnn": "convolutional network",
     "average": "average of word vectors",
 }
+MOST_CLASSES = 12
+"""So many classes are named."""
+
 _PATHS = {"path", "dev_path", "test_path", "vectors", "run"}
 
 
@@ -26,7 +29,8 @@ def asked(manifest: Mapping[str, Any]) -> Facts:
     spec, data = manifest["spec"], manifest["data"]
     facts: Facts = [
         ("Corpus", _corpus(data, spec)),
-        ("Classes", ", ".join(manifest["classes"])),
+        ("Classes", _classes(manifest["classes"])),
+        *_read(manifest.get("model", {})),
         ("Model", _model(manifest.get("model", {}))),
     ]
     if not manifest.get("model", {}).get("from"):
@@ -108,6 +112,23 @@ def _corpus(data: Mapping[str, Any], spec: Mapping[str, Any]) -> str:
     return f"{text}; all splits: {', '.join(sizes)}" if sizes else text
 
 
+def _classes(names: Sequence[str]) -> str:
+    """The names of the classes; of many only the first, since answers of a question may be hundreds."""
+    if len(names) <= MOST_CLASSES:
+        return ", ".join(names)
+    return f"{len(names):,} in all: {' · '.join(names[:MOST_CLASSES])} · …"
+
+
+def _read(model: Mapping[str, Any]) -> Facts:
+    """What is attended to and what is read beside it, where there are two fields."""
+    if not model.get("query"):
+        return []
+    text = f"{model.get('attended', 'text')} (attended to), with {model['query']} beside it"
+    if model.get("cloze"):
+        text += "; only a class that stands in the text can be the answer"
+    return [("Fields", text)]
+
+
 def _model(model: Mapping[str, Any]) -> str:
     encoder = str(model.get("encoder", "unknown"))
     parts = [f"{_ENCODERS.get(encoder, encoder)} with {model.get('attention', 'unknown')} attention"]
@@ -134,8 +155,11 @@ def _counterfactual(entry: Mapping[str, Any]) -> str:
     name = {
         "permuted": "permuted at random",
         "uniform": "uniform",
+        "adversarial": "adversarial, exact or between certified bounds",
         "adversarial_exact": "adversarial, exact",
+        "adversarial_bracket": "adversarial, between certified bounds",
         "adversarial_search": "adversarial, by the paper’s search",
+        "adversarial_paper": "adversarial, by the search as published (epsilon 0.05)",
     }.get(entry["name"], worded(entry["name"]))
     parameters = _parameters({key: value for key, value in entry.items() if key != "name"})
     return f"{name} ({parameters})" if parameters else name

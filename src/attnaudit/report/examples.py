@@ -16,17 +16,23 @@ from attnaudit.drawing import heatmap
 from attnaudit.drawing.by_instance import adversary_kind
 from attnaudit.report.numbers import decimal
 from attnaudit.result import Result
+from attnaudit.wording import beside
 
 SHOWN = 5
 """So many texts from either end."""
 
+LONGEST = 600
+"""Of a longer question so many characters are shown."""
+
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One text: facts as (name, value), and a heat map of each attention; None where it was not kept."""
+    """One text: facts as (name, value), what is read beside it as (name, text) where there is something, and a heat
+    map of each attention; None where it was not kept."""
 
     instance_id: str
     facts: tuple[tuple[str, str], ...]
+    beside: tuple[str, str] | None
     observed: Markup | None
     other: Markup | None
 
@@ -63,7 +69,8 @@ def examples(result: Result) -> Examples:
 
     def made(row: Mapping[str, Any]) -> Example:
         name = row["instance_id"]
-        return _example(row, instances[name], observed.get(name), other.get(name), result.classes)
+        read = _beside(instances[name], result.manifest.get("model", {}).get("query"))
+        return _example(row, instances[name], read, observed.get(name), other.get(name), result.classes)
 
     return Examples(tuple(map(made, furthest)), tuple(map(made, nearest)), kind)
 
@@ -71,6 +78,7 @@ def examples(result: Result) -> Examples:
 def _example(
     row: Mapping[str, Any],
     instance: Mapping[str, Any],
+    read: tuple[str, str] | None,
     observed: np.ndarray | None,
     other: np.ndarray | None,
     classes: tuple[str, ...],
@@ -85,7 +93,7 @@ def _example(
             f"{classes[instance['prediction']]} ({decimal(instance['output'][instance['prediction']])})",
         ),
         ("gold", "unknown" if target is None else classes[target]),
-        ("JSD", decimal(row["attention_jsd"])),
+        ("JSD", _distance(row)),
         ("output TVD", decimal(row["output_tvd"], 4)),
         ("largest weight", "unknown" if observed is None else decimal(float(observed.max()))),
         ("tokens", f"{instance['n_audited']:,}"),
@@ -96,9 +104,27 @@ def _example(
     return Example(
         row["instance_id"],
         tuple(facts),
+        read,
         None if observed is None else Markup(heatmap(tokens, observed, caption="The model’s attention")),
         None if other is None else Markup(heatmap(tokens, other, caption=caption)),
     )
+
+
+def _beside(instance: Mapping[str, Any], field: str | None) -> tuple[str, str] | None:
+    text = instance["query"]
+    if text is None:
+        return (beside(field), "withheld") if field else None
+    cut = len(text) > LONGEST
+    return beside(field), text[:LONGEST].rstrip() + " …" if cut else text
+
+
+def _distance(row: Mapping[str, Any]) -> str:
+    """`0.532`, of a bracket `0.532 (at most 0.540)`."""
+    upper = row["certified_upper_jsd"]
+    least = decimal(row["attention_jsd"])
+    if upper is None or decimal(upper) == least:
+        return least
+    return f"{least} (at most {decimal(upper)})"
 
 
 def _picked(instances: pa.Table, wanted: set[str]) -> dict[str, dict[str, Any]]:

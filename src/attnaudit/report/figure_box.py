@@ -50,12 +50,13 @@ def figure_box(result: Result, name: str) -> FigureBox:
     table = figure.data(result)
     if not len(table):
         return FigureBox(name, figure.title, figure.caption, figure.nothing)
+    note = figure.note(table)
     chart = figure.draw(table)
     data = csv_bytes(table)
     return FigureBox(
         name,
         figure.title,
-        figure.caption,
+        f"{figure.caption} {note}".rstrip(),
         figure.nothing,
         Markup(svg(chart, STILL_WIDTH)),
         json_for_html(chart.to_dict()),

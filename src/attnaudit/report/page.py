@@ -11,6 +11,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Mapping
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,12 @@ from markupsafe import Markup
 
 from attnaudit.card import Answer, Policy
 from attnaudit.drawing import HEATMAP_STYLE
-from attnaudit.drawing.by_instance import adversary_kind, gradient_measure
+from attnaudit.drawing.by_instance import adversary_kind, epsilons, gradient_measure
 from attnaudit.report import sentences, sheets
 from attnaudit.report.asked import asked, has_paths, record, spec_text
 from attnaudit.report.examples import examples
 from attnaudit.report.figure_box import FigureBox, figure_box
-from attnaudit.report.numbers import Numbers, decimal, group_name, interval, numbers
+from attnaudit.report.numbers import Number, Numbers, decimal, group_name, interval, numbers
 from attnaudit.result import Result
 from attnaudit.store import write_atomically
 from attnaudit.summary import FAR, OVERALL
@@ -90,7 +91,7 @@ def _content(result: Result) -> dict[str, Any]:
         "sections": _sections(result, found, groups, boxes),
         "examples": examples(result),
         "thresholds": Policy(),
-        "epsilon": _epsilon(result),
+        "epsilon": epsilons(result).get(adversary_kind(result) or ""),
         "record": record(manifest),
         "spec": spec_text(manifest),
         "has_paths": has_paths(manifest),
@@ -120,8 +121,6 @@ def _sections(
         return of("agreement", f"{a} ~ {b}", "mean") or of("agreement", f"{b} ~ {a}", "mean")
 
     gradient = gradient_measure(result) or "gradient"
-    kind = adversary_kind(result) or "adversarial_exact"
-    beyond = [boxes["exact_against_search"]] if boxes["exact_against_search"].still else []
     sections: dict[str, dict[str, Any]] = {
         "agreement": {
             "sentence": sentences.agreement(
@@ -146,22 +145,7 @@ def _sections(
             "sheet": sheets.permutation(found, groups),
             "figures": [boxes["permutation_violins"]],
         },
-        "adversary": {
-            "sentence": sentences.adversary(
-                of("adversary", kind, f"share_jsd_from_{FAR[0]:g}"),
-                of("adversary", kind, "mean_jsd"),
-                far=FAR[0],
-                epsilon=_epsilon(result),
-                exact=kind == "adversarial_exact",
-                reasons=_reasons(result.tables["counterfactual"], kind=kind),
-            ),
-            "more": sentences.search_gap(
-                found.get(("adversary", "exact above search", OVERALL, "mean_jsd")),
-                found.get(("adversary", "exact above search", OVERALL, "least_jsd")),
-            ),
-            "sheet": sheets.adversary(found, groups),
-            "figures": [boxes["adversary_histogram"], boxes["adversary_violins"], *beyond],
-        },
+        "adversary": _adversary(result, found, groups, boxes),
     }
     measures = list(dict.fromkeys(s for e, s, _, _ in found if e == "plausibility" and s != "chance"))
     if measures:
@@ -177,6 +161,52 @@ def _sections(
             "figures": [boxes["plausibility"]],
         }
     return sections
+
+
+def _adversary(
+    result: Result, found: Numbers, groups: tuple[str, ...], boxes: Mapping[str, FigureBox]
+) -> dict[str, Any]:
+    kind = adversary_kind(result) or "adversarial_exact"
+    epsilon = epsilons(result)
+
+    def of(statistic: str) -> dict[str, Number]:
+        return sheets.by_group(found, groups, "adversary", kind, statistic)
+
+    def overall(subject: str, statistic: str) -> Number | None:
+        return found.get(("adversary", subject, OVERALL, statistic))
+
+    said = [
+        sentences.search_gap(
+            overall(f"{solved} above {search}", "mean_jsd"),
+            overall(f"{solved} above {search}", "least_jsd"),
+            solved=solved,
+            search=name,
+        )
+        for solved, (search, name) in product(("exact", "bracket"), _SEARCHES.items())
+    ]
+    paper = "adversarial_paper"
+    if kind != paper and epsilon.get(kind) != epsilon.get(paper):
+        said.append(sentences.published_search(overall(paper, "mean_jsd"), epsilon.get(paper)))
+    beyond = [boxes["exact_against_search"]] if boxes["exact_against_search"].still else []
+    return {
+        "sentence": sentences.adversary(
+            of(f"share_jsd_from_{FAR[0]:g}"),
+            of("mean_jsd"),
+            far=FAR[0],
+            epsilon=epsilon.get(kind),
+            kind=kind,
+            upper=of("mean_upper_jsd"),
+            reasons=_reasons(result.tables["counterfactual"], kind=kind),
+        ),
+        "more": " ".join(filter(None, said)),
+        "tightness": sentences.bracket(overall(kind, "mean_width"), overall(kind, "share_certified")),
+        "sheet": sheets.adversary(found, groups, epsilon),
+        "bracket": sheets.bracket(found, groups),
+        "figures": [boxes["adversary_histogram"], boxes["adversary_violins"], *beyond],
+    }
+
+
+_SEARCHES = {"search": "the paper’s search", "paper": "the search as published"}
 
 
 def _questions(answers: list[Answer]) -> list[dict[str, Any]]:
@@ -199,13 +229,6 @@ def _majority(result: Result) -> float | None:
     """Share of the most frequent gold class among the audited texts."""
     targets = Counter(t for t in result.tables["instances"]["target"].to_pylist() if t is not None)
     return max(targets.values()) / targets.total() if targets else None
-
-
-def _epsilon(result: Result) -> float | None:
-    kind = adversary_kind(result)
-    rows = result.tables["counterfactual"].filter(pc.field("kind") == kind)
-    known = pc.unique(rows["epsilon"].drop_null()).to_pylist()
-    return known[0] if known else None
 
 
 def _reasons(rows: Any, **where: Any) -> dict[str, int]:

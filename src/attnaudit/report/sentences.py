@@ -6,7 +6,8 @@ words are said. What is undefined is counted. Classes are said to differ only wh
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from attnaudit.card import Answer, Policy
 from attnaudit.report.numbers import Number, counted, decimal, group_name, interval, percent, percent_interval
@@ -53,6 +54,12 @@ _SHORT = {
     "removal": "removal of words",
 }
 
+_FOUND = {
+    "adversarial_search": "the search finds",
+    "adversarial_paper": "the search as published finds",
+}
+"""How an attention is there that was found without a proof that it is the furthest."""
+
 _Ranges = Sequence[tuple[float | None, str]]
 
 
@@ -85,8 +92,11 @@ def missing(undefined: int, reasons: Mapping[str, int] | None = None) -> str:
     return f"; undefined on {undefined:,} more" + (f" ({why})" if why else "")
 
 
-def class_difference(by_group: Mapping[str, Number], what: str) -> str:
+def class_difference(
+    by_group: Mapping[str, Number], what: str, *, said: Callable[[Number], str] | None = None
+) -> str:
     """` Classes differ: …`, where the intervals of the highest and the lowest class do not overlap; else nothing."""
+    said = said or _with_interval
     known = {
         group: number
         for group, number in by_group.items()
@@ -103,10 +113,7 @@ def class_difference(by_group: Mapping[str, Number], what: str) -> str:
     if high.low is None or low.high is None or high.low <= low.high:
         return ""
 
-    return (
-        f" Classes differ: {what} is higher for texts {top} ({_with_interval(high)}) than for texts {bottom} "
-        f"({_with_interval(low)})."
-    )
+    return f" Classes differ: {what} is higher for texts {top} ({said(high)}) than for texts {bottom} ({said(low)})."
 
 
 # --- the sections ----------------------------------------------------------------------------------------
@@ -147,12 +154,15 @@ def answer(answers: Sequence[Answer], n: int, corpus: str) -> str:
 
 
 def quality(numbers: Mapping[str, Number], split: str, majority: float | None) -> str:
-    """How good the model is, beside always answering the larger class."""
+    """How good the model is, beside always answering the most frequent class."""
     known = {metric: number for metric, number in numbers.items() if number.value is not None}
     if not known:
         return "There is nothing to show: no score of the model is defined."
     accuracy = known.get("accuracy")
-    said = [f"{worded(m)} {decimal(known[m].value)}" for m in ("roc_auc", "average_precision") if m in known]
+    shown = [m for m in ("roc_auc", "average_precision", "f1_macro") if m in known]
+    if len(shown) > 1:
+        shown.remove("f1_macro")  # what stands for the others where there are more than two classes
+    said = [f"{worded(m)} {decimal(known[m].value)}" for m in shown]
     if accuracy is None or accuracy.value is None:
         return f"On the {split} split the model reaches {' and '.join(said) or 'the scores below'}."
     beside = "; " + " and ".join(said) if said else ""
@@ -161,10 +171,10 @@ def quality(numbers: Mapping[str, Number], split: str, majority: float | None) -
         return text
     if accuracy.value <= majority:
         return (
-            f"{text} That is no better than always answering the larger class ({percent(majority)}): what is said "
-            "below about its attention says little."
+            f"{text} That is no better than always answering the most frequent class ({percent(majority)}): what is "
+            "said below about its attention says little."
         )
-    return f"{text} Always answering the larger class would be right on {percent(majority)}."
+    return f"{text} Always answering the most frequent class would be right on {percent(majority)}."
 
 
 def agreement(
@@ -235,45 +245,84 @@ def adversary(
     *,
     far: float,
     epsilon: float | None,
-    exact: bool,
+    kind: str,
+    upper: Mapping[str, Number] | None = None,
     reasons: Mapping[str, int] | None = None,
 ) -> str:
-    """On how many texts an attention far from the model's own gives the same prediction, by group."""
+    """On how many texts an attention far from the model's own gives the same prediction, by group.
+
+    `kind` is what looked for it; of a bracket `mean` is the mean of the lower bounds and `upper` that of the upper.
+    """
     whole, distance = share.get(OVERALL), mean.get(OVERALL)
     if whole is None:
         return "There is nothing to show: no adversarial attention was looked for."
     if whole.value is None:
         return f"There is nothing to show: the distance is undefined on every text{_reasons(reasons)}."
     within = "" if epsilon is None else f" to within {epsilon:g}"
-    quantity = (
-        "no text" if whole.value == 0 else "every text" if whole.value == 1 else word(whole.value, QUANTITIES)
-    )
+    above = (upper or {}).get(OVERALL)
+    least = "at least " if above is not None and 0 < whole.value < 1 else ""
     text = (
-        f"On {quantity} ({percent(whole.value)}, 95% interval {percent_interval(whole)}) "
-        f"{'there is' if exact else 'the search finds'} an attention at least {far:g} nats away from the model’s own "
-        f"that gives the same prediction{within}"
+        f"On {_quantity(whole.value, at_least=above is not None)} ({least}{percent(whole.value)}, 95% interval "
+        f"{percent_interval(whole)}) {_FOUND.get(kind, 'there is')} an attention at least {far:g} nats away from the "
+        f"model’s own that gives the same prediction{within}"
     )
     if distance is not None and distance.value is not None:
-        text += f"; on average the furthest is {_with_interval(distance, 2)} nats away, of 0.69 at most"
+        text += f"; on average the furthest is {_distance(distance, above)} nats away, of 0.69 at most"
     text += f"; {counted(whole.n)}{missing(whole.undefined, reasons)}."
-    if not exact:
+    if kind in _FOUND:
         text += " The search gives a lower bound: there may be more."
-    return text + class_difference(mean, "ε-max JSD")
+    spans = {group: _span(number, (upper or {}).get(group)) for group, number in mean.items()}
+    return text + class_difference(spans, "ε-max JSD", said=_with_interval if above is None else _between)
 
 
-def search_gap(gap: Number | None, least: Number | None) -> str:
-    """How far the paper's search stays below the exact optimum; nothing unless both were run."""
+def bracket(width: Number | None, certified: Number | None) -> str:
+    """What a bracket is and how tight; nothing where none was computed."""
+    if width is None or width.value is None or certified is None or certified.value is None:
+        return ""
+    return (
+        "A bracket is a pair of certified bounds: an attention as far away as the lower one was found, and none "
+        "further away than the upper one exists. On average the two lie "
+        f"{decimal(width.value)} nats apart; on {percent(certified.value)} of the texts they agree to within 1%."
+    )
+
+
+def published_search(distance: Number | None, epsilon: float | None) -> str:
+    """What the search finds with the settings of the published code; nothing where it was not run."""
+    if distance is None or distance.value is None:
+        return ""
+    within = "" if epsilon is None else f" (what counts is ε = {epsilon:g})"
+    return (
+        f"With the settings of the published code{within} the search reaches {_with_interval(distance, 2)} nats on "
+        f"average; {counted(distance.n)}."
+    )
+
+
+def search_gap(
+    gap: Number | None, least: Number | None, *, solved: str = "exact", search: str = "the paper’s search"
+) -> str:
+    """How far a search stays below what is solved (`exact` or `bracket`); nothing unless both were run alike."""
     if gap is None or gap.value is None:
         return ""
-    if least is not None and least.value is not None and least.value < -_SLACK:
+    name = search[0].upper() + search[1:]
+    beyond = -least.value if least is not None and least.value is not None else 0.0
+    if solved == "exact" and beyond > _SLACK:
         return (
-            f"On some texts the search went beyond the exact optimum (by up to {decimal(-least.value, 4)} nats), "
+            f"On some texts {search} went beyond the exact optimum (by up to {decimal(beyond, 4)} nats), "
             "which cannot be: one of the two is wrong."
         )
+    if solved == "bracket":
+        text = f"{name} stays {_with_interval(gap, 2)} nats below the lower bound on average"
+        if gap.value < 0.005:
+            text = f"{name} reaches the lower bound to within {decimal(0.005)} nats on average"
+            if gap.value < -0.005:
+                text = f"{name} reaches {_with_interval(_negated(gap), 2)} nats beyond the lower bound on average"
+        if beyond > 0.005 and gap.value > -0.005:
+            text += f", but goes beyond it on some texts (by up to {decimal(beyond)})"
+        return f"{text}; {counted(gap.n)}."
     if gap.value < 0.005:
-        return f"The paper’s search finds the optimum to within {decimal(0.005)} nats on average; {counted(gap.n)}."
+        return f"{name} finds the optimum to within {decimal(0.005)} nats on average; {counted(gap.n)}."
     return (
-        f"The paper’s search stays {_with_interval(gap, 2)} nats below the exact optimum on average, so numbers "
+        f"{name} stays {_with_interval(gap, 2)} nats below the exact optimum on average, so numbers "
         f"that rest on it understate how far attention can go; {counted(gap.n)}."
     )
 
@@ -314,6 +363,41 @@ def _with_interval(number: Number, digits: int = 3) -> str:
     if number.low is None or number.high is None:
         return decimal(number.value, digits)
     return f"{decimal(number.value, digits)} {interval(number, digits)}"
+
+
+def _span(lower: Number, upper: Number | None) -> Number:
+    """One number with the interval that holds both ends of a bracket; what is known exactly stays as it is."""
+    if upper is None or upper.high is None:
+        return lower
+    return replace(lower, high=upper.high)
+
+
+def _between(number: Number) -> str:
+    return f"{decimal(number.low)} to {decimal(number.high)}"
+
+
+def _distance(lower: Number, upper: Number | None) -> str:
+    """`0.60 [0.59, 0.61]`; of a bracket `between 0.60 and 0.64 [0.59, 0.65]`."""
+    if upper is None or upper.value is None:
+        return _with_interval(lower, 2)
+    ends = decimal(lower.value, 2), decimal(upper.value, 2)
+    if ends[0] == ends[1]:
+        return _with_interval(_span(lower, upper), 2)
+    span = _span(lower, upper)
+    said = f"between {ends[0]} and {ends[1]}"
+    return said if span.low is None else f"{said} {interval(span, 2)}"
+
+
+def _negated(number: Number) -> Number:
+    low, high = (None if end is None else -end for end in (number.high, number.low))
+    return replace(number, value=-(number.value or 0.0), low=low, high=high)
+
+
+def _quantity(share: float, *, at_least: bool) -> str:
+    """How many texts in a word: `most texts`; what is only known not to be less says so where it is none."""
+    if share == 0:
+        return "no text for certain" if at_least else "no text"
+    return "every text" if share == 1 else word(share, QUANTITIES)
 
 
 def _against(number: Number, chance: Number | None) -> str:

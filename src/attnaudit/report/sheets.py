@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -60,7 +60,7 @@ def agreement(found: Numbers, groups: Sequence[str]) -> Sheet:
             rows.append(
                 (
                     f"{worded(a)} ~ {worded(b)}",
-                    group_name(group),
+                    _class(group),
                     decimal(mean.value),
                     interval(mean),
                     decimal(_value(found, "agreement", subject, group, "std")),
@@ -69,18 +69,8 @@ def agreement(found: Numbers, groups: Sequence[str]) -> Sheet:
                     *_counts(mean),
                 )
             )
-    head = (
-        "pair",
-        "group",
-        "mean τ",
-        "95% interval",
-        "std",
-        "p ≤ .05",
-        "of the ceiling",
-        "texts",
-        "undefined",
-    )
-    return Sheet("Kendall’s τ-b between measures, by predicted class", head, tuple(rows), 2)
+    head = ("mean τ", "95% interval", "std", "p ≤ .05", "of the ceiling", *_COUNTS)
+    return _grouped("Kendall’s τ-b between measures", ("pair",), head, rows, groups)
 
 
 def permutation(found: Numbers, groups: Sequence[str]) -> Sheet:
@@ -98,16 +88,19 @@ def permutation(found: Numbers, groups: Sequence[str]) -> Sheet:
             if number is not None and number.n + number.undefined:
                 name = subject.replace("permuted, max attention", "permuted, largest weight")
                 rows += [
-                    (name, group_name(group), decimal(number.value), interval(number), NONE, *_counts(number))
+                    (name, _class(group), decimal(number.value), interval(number), NONE, *_counts(number))
                 ]
-    head = ("attention", "group", "median TVD", "95% interval", "class changed", "texts", "undefined")
-    return Sheet("Output change under another attention, by predicted class", head, tuple(rows), 2)
+    head = ("median TVD", "95% interval", "class changed", *_COUNTS)
+    return _grouped("Output change under another attention", ("attention",), head, rows, groups)
 
 
-def adversary(found: Numbers, groups: Sequence[str]) -> Sheet:
-    """ε-max JSD by kind and group."""
-    rows = []
+def adversary(found: Numbers, groups: Sequence[str], epsilons: Mapping[str, float] | None = None) -> Sheet:
+    """ε-max JSD by kind and group; of a bracket both ends, the upper one beneath. `epsilons`: the ε of each kind."""
+    rows: list[tuple[str, ...]] = []
     for subject in _subjects(found, "adversary"):
+        epsilon = _epsilon(subject, epsilons or {})
+        bound = ", lower bound" if subject == "adversarial_bracket" else ""
+        name = f"{worded(subject)}{bound}{epsilon}"
         for group in groups:
             mean = found.get(("adversary", subject, group, "mean_jsd"))
             if mean is None:
@@ -115,8 +108,8 @@ def adversary(found: Numbers, groups: Sequence[str]) -> Sheet:
             shares = [found.get(("adversary", subject, group, f"share_jsd_from_{far:g}")) for far in FAR]
             rows.append(
                 (
-                    _kind(subject),
-                    group_name(group),
+                    name,
+                    _class(group),
                     decimal(mean.value),
                     interval(mean),
                     decimal(_value(found, "adversary", subject, group, "median_jsd")),
@@ -125,19 +118,32 @@ def adversary(found: Numbers, groups: Sequence[str]) -> Sheet:
                     *_counts(mean),
                 )
             )
+        for group in groups:
+            upper = found.get(("adversary", subject, group, "mean_upper_jsd"))
+            if upper is not None:
+                above = f"{worded(subject)}, upper bound{epsilon}"
+                row = (above, _class(group), decimal(upper.value), interval(upper))
+                rows.append((*row, *[NONE] * (2 + len(FAR)), *_counts(upper)))
     far_heads = tuple(f"JSD ≥ {far:g}" for far in FAR)
-    head = (
-        "adversary",
-        "group",
-        "mean JSD",
-        "95% interval",
-        "median",
-        *far_heads,
-        "class changed",
-        "texts",
-        "undefined",
-    )
-    return Sheet("ε-max JSD (nats), by predicted class", head, tuple(rows), 2)
+    head = ("mean JSD", "95% interval", "median", *far_heads, "class changed", *_COUNTS)
+    return _grouped("ε-max JSD (nats)", ("adversary",), head, rows, groups)
+
+
+def bracket(found: Numbers, groups: Sequence[str]) -> Sheet:
+    """How far the certified bounds lie apart, by group; no rows where no bracket was computed."""
+    rows = []
+    for group in groups:
+        width = found.get(("adversary", "adversarial_bracket", group, "mean_width"))
+        certified = found.get(("adversary", "adversarial_bracket", group, "share_certified"))
+        if width is None or certified is None:
+            continue
+        cells = (decimal(width.value), interval(width), percent(certified.value), percent_interval(certified))
+        rows.append((_class(group), *cells, *_counts(width)))
+    head = ("mean width", "95% interval", "within 1%", "95% interval", *_COUNTS)
+    caption = "How far the certified bounds lie apart (nats)"
+    if len(groups) > 1:
+        caption += ", by predicted class"
+    return Sheet(caption, ("class", *head), tuple(rows))
 
 
 def evidence(found: Numbers, groups: Sequence[str]) -> Sheet:
@@ -149,10 +155,27 @@ def evidence(found: Numbers, groups: Sequence[str]) -> Sheet:
                 number = found.get(("plausibility", subject, group, metric))
                 if number is not None:
                     name = worded(subject)
-                    row = (name, worded(metric), group_name(group), decimal(number.value), interval(number))
+                    row = (name, worded(metric), _class(group), decimal(number.value), interval(number))
                     rows.append((*row, *_counts(number)))
-    head = ("measure", "score", "group", "mean", "95% interval", "texts", "undefined")
-    return Sheet("Known evidence found, by predicted class", head, tuple(rows), 3)
+    head = ("mean", "95% interval", *_COUNTS)
+    return _grouped("Known evidence found", ("measure", "score"), head, rows, groups)
+
+
+_COUNTS = ("texts", "undefined")
+
+
+def _grouped(
+    caption: str,
+    headers: tuple[str, ...],
+    head: tuple[str, ...],
+    rows: Sequence[tuple[str, ...]],
+    groups: Sequence[str],
+) -> Sheet:
+    """A table whose rows begin with `headers` and the predicted class; without the class where all texts are one."""
+    n = len(headers)
+    if len(groups) > 1:
+        return Sheet(f"{caption}, by predicted class", (*headers, "class", *head), tuple(rows), n + 1)
+    return Sheet(caption, (*headers, *head), tuple((*row[:n], *row[n + 1 :]) for row in rows), n)
 
 
 def by_group(
@@ -171,7 +194,7 @@ def _changes(found: Numbers, experiment: str, subject: str, group: str, name: st
     flipped = percent(flips.value)
     if flips.low is not None:
         flipped += f" ({percent_interval(flips)})"
-    return [(name, group_name(group), decimal(tvd.value), interval(tvd), flipped, *_counts(tvd))]
+    return [(name, _class(group), decimal(tvd.value), interval(tvd), flipped, *_counts(tvd))]
 
 
 def _subjects(found: Numbers, experiment: str) -> list[str]:
@@ -183,9 +206,16 @@ def _value(found: Numbers, *key: str) -> float | None:
     return None if number is None else number.value
 
 
+def _class(group: str) -> str:
+    """`all texts`, or the class as the column under `class` has it."""
+    return group_name(group).removeprefix("predicted ")
+
+
 def _counts(number: Number) -> tuple[str, str]:
     return f"{number.n:,}", f"{number.undefined:,}"
 
 
-def _kind(subject: str) -> str:
-    return {"adversarial_exact": "exact", "adversarial_search": "search"}.get(subject, worded(subject))
+def _epsilon(subject: str, epsilons: Mapping[str, float]) -> str:
+    """` (ε = 0.05)`; nothing where it is not known."""
+    epsilon = epsilons.get(subject)
+    return "" if epsilon is None else f" (ε\u00a0=\u00a0{epsilon:g})"

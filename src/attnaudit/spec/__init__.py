@@ -50,7 +50,7 @@ from attnaudit.spec.corpora import (
 )
 from attnaudit.spec.strict import Strict
 
-NUMBERS_VERSION = 1
+NUMBERS_VERSION = 2
 """Raised whenever a change alters a published quantity, so that old runs are not taken for new ones."""
 
 
@@ -199,7 +199,7 @@ class AdversarialBracket(Strict):
 
     name: Literal["adversarial_bracket"] = "adversarial_bracket"
     epsilon: float | None = Field(None, gt=0, lt=1, description=_EPSILON)
-    nodes: int = Field(32, ge=0, le=100_000, description="regions that branch and bound may look at, a text")
+    nodes: int = Field(7, ge=0, le=100_000, description="regions that branch and bound may look at, a text")
 
 
 class AdversarialSearch(Strict):

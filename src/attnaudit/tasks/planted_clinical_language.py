@@ -11,13 +11,8 @@ from collections.abc import Mapping
 CLASSES = ("absent", "present")
 
 EVIDENCE: Mapping[str, tuple[str, ...]] = {
-    "DRUG": ("metformin", "glipizide", "glyburide", "insulin", "glargine", "pioglitazone"),
-    "CONDITION": (
-        "diabetes mellitus",
-        "diabetic neuropathy",
-        "diabetic retinopathy",
-        "diabetic ketoacidosis",
-    ),
+    "DRUG": ("insulin", "metformin", "glipizide"),
+    "CONDITION": ("diabetes mellitus", "diabetic neuropathy"),
 }
 """What marks the positive class, and nothing else does: a drug or a diagnosis, in the place of a neutral one."""
 

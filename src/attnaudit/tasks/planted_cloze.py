@@ -1,8 +1,9 @@
 """A corpus that writes itself: passages about anonymised entities, and questions with a gap for one of them.
 
-Each entity of a passage does one thing, told in a sentence of its own; the question tells one of these things in
-other words. So every entity may be the answer, only question and sentence together say which, and the sentence is
-known. It stands in for the CNN and Daily Mail corpus where that is not at hand, and claims nothing about real news.
+Some entities of a passage do one thing each, told in a sentence of its own; the others are merely named. The
+question tells one of these things in other words. So the passage alone does not say which entity is asked for, the
+question alone names none, and the sentence that answers it is known. It stands in for the CNN and Daily Mail corpus
+where that is not at hand, and claims nothing about real news.
 """
 
 from __future__ import annotations
@@ -24,7 +25,11 @@ CLASSES = tuple(f"@entity{number}" for number in range(POOL))
 GAP = "@placeholder"
 RECIPE = Recipe("spaces-1", epochs=25)
 _SLOT = re.compile(r"\{(\w+)\}")
-_BRIEFEST, _REST = 5, 2  # tokens of the briefest fact with a thing, and of the least that a filler can take
+_ACTIVE = 1 / 3  # share of the entities of a passage that do something which may be asked for
+_BRIEFEST, _REST = (
+    5,
+    2,
+)  # tokens that the briefest sentence about any entity takes, and the least a filler takes
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,9 @@ def _relations(block: str) -> tuple[_Relation, ...]:
 
 _RELATIONS = _relations(language.RELATIONS)
 _FRAMES, _FILLER = _lines(language.FRAMES), _lines(language.FILLER)
-_FRAME_TOKENS = tuple(_tokens(frame) - 1 for frame in _FRAMES)  # beyond those of the fact
+_PRESENCE = _lines(language.PRESENCE)
+_FRAME_TOKENS = tuple(_tokens(frame) - 2 for frame in _FRAMES)  # beyond those of the fact and its full stop
+_PRESENCE_TOKENS = tuple(_tokens(sentence) for sentence in _PRESENCE)
 _FILLER_TOKENS = tuple(_tokens(filler) for filler in _FILLER)
 
 
@@ -109,11 +116,14 @@ def _instance(spec: specs.PlantedCloze, identity: str, rng: random.Random) -> In
     answer = pick(facts, rng)
     left = between(spec.shortest, spec.longest, rng)
     sentences: list[tuple[str, bool]] = []
-    for number, fact in enumerate(facts):
-        limit = left - _BRIEFEST * (len(facts) - number - 1) - _REST
-        told = [sentence for sentence in fact.relation.told if _tokens(sentence) <= limit]
-        sentence = _told(pick(told, rng), fact, limit, rng)
-        sentences.append((sentence, fact is answer))
+    for number, entity in enumerate(entities):
+        limit = left - _BRIEFEST * (len(entities) - number - 1) - _REST
+        if number < len(facts):
+            sentence = _told(facts[number], limit, rng)
+        else:
+            template = _PRESENCE[int(rng.random() * bisect_right(_PRESENCE_TOKENS, limit))]
+            sentence = _filled(template, [entity], rng)
+        sentences.append((sentence, number < len(facts) and facts[number] is answer))
         left -= sentence.count(" ") + 1
     while left:
         fitting = bisect_right(_FILLER_TOKENS, left)
@@ -137,17 +147,18 @@ def _instance(spec: specs.PlantedCloze, identity: str, rng: random.Random) -> In
 
 
 def _facts(entities: Sequence[str], rng: random.Random) -> list[_Fact]:
-    """A fact for each entity; no two of the same relation, so that a question has one answer."""
+    """A fact for each of the first entities; no two of the same relation, so that a question has one answer."""
     relations = shuffled(_RELATIONS, rng)
     facts = []
-    for number, entity in enumerate(entities):
-        other = pick([name for name in entities if name != entity], rng)
-        facts.append(_Fact(relations[number], entity, pick(tuple(language.THINGS), rng), other))
+    for number in range(max(2, round(_ACTIVE * len(entities)))):
+        other = pick([name for name in entities if name != entities[number]], rng)
+        facts.append(_Fact(relations[number], entities[number], pick(tuple(language.THINGS), rng), other))
     return facts
 
 
-def _told(sentence: str, fact: _Fact, limit: int, rng: random.Random) -> str:
+def _told(fact: _Fact, limit: int, rng: random.Random) -> str:
     """The fact as a sentence of the passage, framed, of at most `limit` tokens."""
+    sentence = pick([told for told in fact.relation.told if _tokens(told) <= limit], rng)
     fitting = bisect_right(_FRAME_TOKENS, limit - _tokens(sentence))
     frame = _FRAMES[int(rng.random() * fitting)]
     clause = _named(sentence.replace("{thing}", fact.thing), {"E": fact.entity, "F": fact.other})

@@ -16,75 +16,40 @@ THINGS: Mapping[str, str] = {
     "painting": "picture",
     "film": "movie",
     "shop": "store",
-    "hotel": "inn",
     "forest": "woodland",
-    "coat": "jacket",
     "letter": "note",
-    "street": "road",
     "stone": "rock",
-    "sofa": "couch",
-    "bag": "sack",
     "song": "tune",
     "garden": "yard",
-    "plane": "aircraft",
-    "photograph": "snapshot",
-    "present": "gift",
-    "carpet": "rug",
     "bicycle": "bike",
-    "gate": "door",
-    "prize": "award",
 }
 
 # Two lines each: told in the passage, in either of two ways; asked, where ? is the gap, in either of two ways.
 RELATIONS = """
-E bought the {thing} . | the {thing} was purchased by E .
+E bought the {thing} . | the {thing} was bought by E .
     ? is now the owner of the {thing} | the {thing} belongs to ?
-E lost the {thing} . | the {thing} was mislaid by E .
+E lost the {thing} . | the {thing} was lost by E .
     ? can no longer find the {thing} | ? misses the {thing}
-E stole the {thing} . | the {thing} was robbed by E .
-    ? took the {thing} without asking | the thief of the {thing} is ?
-E mended the {thing} . | the {thing} was repaired by E .
-    ? put the {thing} back in order | ? made the {thing} work again
-E praised the {thing} . | the {thing} was admired by E .
-    ? spoke well of the {thing} | ? likes the {thing} very much
-E destroyed the {thing} . | the {thing} was ruined by E .
+E mended the {thing} . | the {thing} was mended by E .
+    ? put the {thing} back in order | ? repaired the {thing}
+E destroyed the {thing} . | the {thing} was destroyed by E .
     ? left nothing of the {thing} | because of ? the {thing} is gone
-E discovered the {thing} . | the {thing} was spotted by E .
+E discovered the {thing} . | the {thing} was discovered by E .
     ? came across the {thing} | ? saw the {thing} first
-E rented the {thing} . | the {thing} was leased by E .
-    ? pays each month for the {thing} | ? is the tenant of the {thing}
-E designed the {thing} . | the {thing} was sketched by E .
-    ? drew the plans of the {thing} | the idea of the {thing} came from ?
-E inherited the {thing} . | the {thing} was left to E .
-    ? has the {thing} from a late aunt | the heir to the {thing} is ?
-E guarded the {thing} . | the {thing} was protected by E .
-    ? kept watch over the {thing} | ? made sure that the {thing} is safe
-E sold the {thing} . | the {thing} was auctioned by E .
-    ? got money for the {thing} | ? gave the {thing} away at a price
-E married F . | F was wed by E .
+E praised the {thing} . | the {thing} was praised by E .
+    ? spoke well of the {thing} | ? likes the {thing} very much
+E married F . | F was married by E .
     ? is the spouse of F | ? and F are a couple
-E sued F . | F was charged by E .
+E sued F . | F was sued by E .
     ? went to court against F | ? wants a judge to punish F
-E hired F . | F was employed by E .
+E hired F . | F was hired by E .
     ? gave a job to F | ? is the boss of F
-E defeated F . | F was beaten by E .
+E defeated F . | F was defeated by E .
     ? won against F | ? was stronger than F
-E taught F . | F was instructed by E .
+E taught F . | F was taught by E .
     ? gave lessons to F | what F knows comes from ?
-E rescued F . | F was saved by E .
+E rescued F . | F was rescued by E .
     ? brought F out of danger | F owes life and limb to ?
-E replaced F . | F was succeeded by E .
-    ? got the post of F | ? came after F in office
-E telephoned F . | F was called by E .
-    ? rang F | ? had F on the line
-E betrayed F . | F was deceived by E .
-    ? told the secrets of F | ? lied to F
-E followed F . | F was chased by E .
-    ? went where F went | ? ran behind F
-E invited F . | F was welcomed by E .
-    ? had F as a guest | ? cooked for F
-E insulted F . | F was mocked by E .
-    ? was rude to F | ? made fun of F
 """
 
 # How a told sentence is framed; {C} is the sentence without its full stop. The bare one comes twice.
@@ -100,6 +65,20 @@ according to {source} , {C} .
 {C} , it was said on {day} .
 {C} in {city} in {month} .
 {source} told the {medium} that {C} .
+"""
+
+# Sentences that answer nothing but name one entity, G, of those that do nothing else.
+PRESENCE = """
+G was in {city} .
+G spoke to {source} .
+G came by {vehicle} .
+the {medium} wrote about G .
+{source} met G in {month} .
+G had nothing to say on {day} .
+in {month} , G will be in {city} again .
+G waited for the {vehicle} with {source} .
+G , who is {number} years old , lives in {city} .
+G declined to comment on the {event} , the {medium} said .
 """
 
 # Sentences that answer nothing; G is any entity of the passage.
@@ -139,7 +118,7 @@ SLOTS: Mapping[str, tuple[str, ...]] = {
             doctor, a reporter, the coach, an official, the pilot""",
         "medium": "radio, newspaper, agency, station, magazine, programme",
         "vehicle": "train, bus, tram, ferry, taxi",
-        "event": "meeting, concert, festival, match, trial, election, storm, strike, parade, conference",
+        "event": "meeting, concert, festival, match, trial, ceremony, storm, strike, parade, conference",
         "number": "two, three, four, five, six, seven, eight, nine, ten, twenty, thirty, forty, fifty",
     }.items()
 }

@@ -8,7 +8,7 @@ from attnaudit.drawing import FIGURES
 from attnaudit.drawing.export import svg
 from attnaudit.drawing.figure import PALETTE
 from tests.unit.drawing.contrast import contrast
-from tests.unit.report.small_run import small_run
+from tests.unit.report.small_run import FORMS, small_run
 
 
 @pytest.fixture(scope="module")
@@ -131,7 +131,76 @@ def test_plausibility_is_the_mean_over_texts(run):
 def test_scatter_holds_each_text_once(run):
     rows = FIGURES["exact_against_search"].data(run).to_pylist()
     assert len(rows) == len({row["instance_id"] for row in rows}) == 60
-    assert all(row["exact_jsd"] >= row["search_jsd"] for row in rows)
+    assert all(row["optimum_low_jsd"] == row["optimum_high_jsd"] >= row["search_jsd"] for row in rows)
+
+
+@pytest.fixture(scope="module", params=["three_classes", "many_answers"])
+def bracketed(request, tmp_path_factory):
+    return small_run(tmp_path_factory.mktemp("run"), n=60, **FORMS[request.param])
+
+
+def test_of_a_bracket_both_bounds_are_counted(bracketed):
+    figure = FIGURES["adversary_histogram"]
+    table = figure.data(bracketed)
+    groups = bracketed.groups[1:] or ("overall",)
+    for group in groups:
+        for bound in ("lower", "upper"):
+            rows = table.filter((pc.field("group") == group) & (pc.field("bound") == bound))
+            assert len(rows) == 40
+            assert pc.sum(rows["share"]).as_py() == pytest.approx(1, abs=1e-4)
+    rows = bracketed.tables["counterfactual"].filter(pc.field("kind") == "adversarial_bracket")
+    expected, _ = np.histogram(rows["certified_upper_jsd"].to_numpy(), np.linspace(0, 0.7, 41))
+    upper = table.filter(pc.field("bound") == "upper")
+    assert sum(upper["count"].to_pylist()) == expected.sum() == 60
+    assert "Outlined bars" in figure.note(table)
+    assert svg(figure.draw(table), 400).startswith("<svg")
+
+
+def test_violins_of_a_bracket_mark_the_upper_medians(bracketed):
+    figure = FIGURES["adversary_violins"]
+    table = figure.data(bracketed)
+    upper = table.filter(pc.field("bound") == "upper").to_pylist()
+    lower = table.filter((pc.field("bound") == "lower") & (pc.field("mark") == "median")).to_pylist()
+    assert {row["mark"] for row in upper} == {"median"}
+    places = {(row["max_attention"], row["group"]): row["value"] for row in lower}
+    assert places
+    assert all(row["value"] >= places[row["max_attention"], row["group"]] for row in upper)
+    assert "diamonds" in figure.note(table)
+    assert "lower bound" in svg(figure.draw(table), 400)
+
+
+def test_a_search_is_held_against_what_was_solved_with_the_same_epsilon(bracketed, tmp_path):
+    figure = FIGURES["exact_against_search"]
+    table = figure.data(bracketed)
+    rows = table.to_pylist()
+    assert len(rows) == 60
+    assert {(row["search"], row["optimum"]) for row in rows} == {("search as published", "bracket")}
+    assert all(row["optimum_low_jsd"] <= row["optimum_high_jsd"] for row in rows)
+    assert any(row["optimum_low_jsd"] < row["optimum_high_jsd"] for row in rows)
+    assert "between two bounds" in figure.note(table)
+    assert svg(figure.draw(table), 400).startswith("<svg")
+    other = small_run(tmp_path, counterfactuals=("adversarial_exact", "adversarial_paper"))
+    assert len(figure.data(other)) == 0  # 0.01 and 0.05
+
+
+def test_all_texts_together_need_no_legend(tmp_path):
+    run = small_run(tmp_path, **FORMS["many_answers"])
+    for name in ("tau_gradient", "adversary_histogram", "exact_against_search"):
+        drawn = svg(FIGURES[name].draw(FIGURES[name].data(run)), 400)
+        assert "overall" not in drawn
+        assert "role-legend" not in drawn
+    assert "all texts (n " in svg(
+        FIGURES["permutation_violins"].draw(FIGURES["permutation_violins"].data(run)), 400
+    )
+
+
+def test_a_search_alone_is_called_a_lower_bound(tmp_path):
+    run = small_run(tmp_path, counterfactuals=("adversarial_paper",))
+    for name in ("adversary_histogram", "adversary_violins"):
+        table = FIGURES[name].data(run)
+        assert set(table["bound"].to_pylist()) == {"lower"}
+        assert FIGURES[name].note(table)
+        assert "lower bound" in svg(FIGURES[name].draw(table), 400)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,28 @@ from attnaudit.result import Result
 
 MEASURES = ("attention", "gradient_detached", "leave_one_out")
 COUNTERFACTUALS = ("permuted", "uniform", "adversarial_exact", "adversarial_search")
+ADVERSARIES = ("adversarial_bracket", "adversarial_search", "adversarial_paper")
+"""What is run where the read-out is not linear and binary."""
+
+PLACES = ("kitchen", "garden", "office", "hallway", "bathroom", "bedroom")
+
+FORMS: dict[str, dict] = {
+    "classification": {},
+    "three_classes": {
+        "classes": ("entailment", "contradiction", "neutral"),
+        "field": "hypothesis",
+        "counterfactuals": ("permuted", "uniform", *ADVERSARIES),
+        "corpus": "nli",
+    },
+    "many_answers": {
+        "classes": (*PLACES, *(f"@entity{n}" for n in range(40))),
+        "field": "question",
+        "counterfactuals": ("permuted", "uniform", *ADVERSARIES),
+        "corpus": "qa",
+    },
+}
+"""What a run looks like by the kind of task: further arguments of `small_run`. Only the first has no query."""
+
 WORDS = ("the", "film", "is", "a", "quiet", "wonder", "of", "dull", "bright", "nothing")
 
 
@@ -33,8 +55,10 @@ def small_run(
     defined: bool = True,
     warnings: Sequence[str] = (),
     corpus: str = "small",
+    field: str | None = None,
+    queries: Sequence[str] | None = None,
 ) -> Result:
-    """A finished run in `folder`, opened."""
+    """A finished run in `folder`, opened. `field` names what is read beside the text, `queries` are what it holds."""
     rng = np.random.default_rng(0)
     if texts is None:
         texts = [list(rng.choice(WORDS, rng.integers(4, 9))) for _ in range(n)]
@@ -46,6 +70,8 @@ def small_run(
         output = rng.dirichlet(np.ones(len(classes))) * 0.4
         output[k] += 0.6
         outputs.append(output)
+    if queries is None and field is not None:
+        queries = [f"Where is {WORDS[i % len(WORDS)]} {i}?" for i in range(n)]
     weights = [rng.dirichlet(np.full(len(tokens), 0.6)) for tokens in texts]
     with store.draft(folder, name) as draft:
         marked = [["<start>", *tokens, "<end>"] for tokens in texts]
@@ -59,6 +85,7 @@ def small_run(
                     "instance_id": ids,
                     "split": "test",
                     "text": [" ".join(tokens) for tokens in texts] if keep_text else None,
+                    "query": queries if keep_text else None,
                     "tokens": marked if keep_text else None,
                     "offsets": [[None] * len(tokens) for tokens in marked],
                     "audited": [[False, *[True] * len(tokens), False] for tokens in texts],
@@ -95,7 +122,9 @@ def small_run(
         for kind in counterfactuals:
             draws = 5 if kind == "permuted" else 1
             draft.write("counterfactual", kind, 0, _counterfactual(kind, ids, weights, draws, defined, rng))
-        metrics = ("accuracy", "roc_auc")
+        scores = {"accuracy": 0.8, "roc_auc": 0.9, "f1": 0.7, "f1_macro": 0.75}
+        if len(classes) > 2:
+            scores = {"accuracy": 0.8, "f1_macro": 0.75}
         draft.write(
             "scores",
             "scores",
@@ -105,16 +134,19 @@ def small_run(
                 {
                     "model": "base",
                     "split": "test",
-                    "metric": metrics,
-                    "value": [0.8, 0.9],
+                    "metric": list(scores),
+                    "value": list(scores.values()),
                     "n": n,
                     "status": "ok",
                 },
             ),
         )
         if trained:
-            draft.write("training", "training", 0, _training())
-        draft.finish(_manifest(name, corpus, classes, n, measures, counterfactuals, keep_text, warnings))
+            metric = "roc_auc" if len(classes) == 2 else "accuracy"
+            draft.write("training", "training", 0, _training(metric))
+        manifest = _manifest(name, corpus, classes, n, measures, counterfactuals, keep_text, warnings)
+        manifest["model"] |= {"attended": "text" if field is None else "passage", "query": field}
+        draft.finish(manifest)
     return Result.open(folder / name)
 
 
@@ -126,11 +158,21 @@ def _counterfactual(kind, ids, weights, draws, defined, rng):
         jsd = np.maximum(jsd, 0.35)
     if kind == "adversarial_search":
         jsd = jsd * 0.5
+    if kind == "adversarial_paper":
+        jsd = jsd * 0.4
+    upper = [None] * rows
+    if kind == "adversarial_exact":
+        upper = jsd
+    if kind == "adversarial_bracket":  # on every second text the bounds meet
+        upper = np.minimum(jsd + np.where(np.arange(rows) % 2, 0.0, 0.05), np.log(2))
+    epsilon = (
+        {"adversarial_paper": 0.05, "adversarial_bracket": 0.05}.get(kind, 0.01) if adversarial else None
+    )
     values = {
         "output_tvd": rng.uniform(0, 0.01 if adversarial else 0.5, rows),
         "flipped": [bool(f) for f in rng.random(rows) < 0.2],
         "attention_jsd": jsd,
-        "certified_upper_jsd": jsd if kind == "adversarial_exact" else [None] * rows,
+        "certified_upper_jsd": upper,
         "weights": [rng.dirichlet(np.full(len(w), 0.3)) for w in weights] if adversarial else [None] * rows,
     }
     if not defined:
@@ -143,7 +185,7 @@ def _counterfactual(kind, ids, weights, draws, defined, rng):
             "scope": "site",
             "kind": kind,
             "draw": list(range(draws)) * len(ids),
-            "epsilon": 0.01 if adversarial else None,
+            "epsilon": epsilon,
             "logit_mean": None,
             "logit_variance": None,
             "status": "ok" if defined else "too_short",
@@ -153,11 +195,11 @@ def _counterfactual(kind, ids, weights, draws, defined, rng):
     )
 
 
-def _training():
+def _training(score):
     rows = [
         (epoch, split, metric, value / epoch)
         for epoch in (1, 2, 3)
-        for split, metric, value in (("train", "loss", 0.6), ("dev", "loss", 0.7), ("dev", "roc_auc", 0.8))
+        for split, metric, value in (("train", "loss", 0.6), ("dev", "loss", 0.7), ("dev", score, 0.8))
     ]
     return tables.build(
         "training",

@@ -2,7 +2,7 @@ import yaml
 
 from attnaudit.report.asked import asked, has_paths, record, spec_text
 from attnaudit.spec import Spec
-from tests.unit.report.small_run import small_run
+from tests.unit.report.small_run import FORMS, small_run
 
 
 def test_what_was_asked_is_said_in_words(tmp_path):
@@ -41,3 +41,15 @@ def test_the_record_names_run_versions_and_times(tmp_path):
     assert facts["Run"] == "small"
     assert facts["Packages"] == "numpy 2"
     assert facts["Seconds in all"] == "1.5"
+
+
+def test_many_classes_are_counted_and_fields_are_named(tmp_path):
+    facts = dict(asked(small_run(tmp_path, **FORMS["many_answers"]).manifest))
+    assert facts["Classes"].startswith("46 in all: kitchen · garden · ")
+    assert facts["Classes"].endswith(" · …")
+    assert facts["Fields"] == "passage (attended to), with question beside it"
+    assert "between certified bounds" in facts["Other attentions tried"]
+    assert "by the search as published (epsilon 0.05)" in facts["Other attentions tried"]
+    plain = dict(asked(small_run(tmp_path / "plain").manifest))
+    assert plain["Classes"] == "negative, positive"
+    assert "Fields" not in plain

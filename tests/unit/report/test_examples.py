@@ -1,7 +1,7 @@
 import pyarrow.compute as pc
 
-from attnaudit.report.examples import SHOWN, examples
-from tests.unit.report.small_run import small_run
+from attnaudit.report.examples import LONGEST, SHOWN, examples
+from tests.unit.report.small_run import FORMS, small_run
 
 
 def distances(run, kind="adversarial_exact"):
@@ -57,3 +57,27 @@ def test_without_attention_only_the_other_is_shown(tmp_path):
     one = examples(small_run(tmp_path, measures=("gradient_detached",))).furthest[0]
     assert one.observed is None
     assert one.other is not None
+
+
+def test_what_is_read_beside_the_text_is_shown(tmp_path):
+    run = small_run(tmp_path, n=2, field="hypothesis", queries=["A man sleeps .", "x" * 2000])
+    shown = {one.instance_id: one.beside for one in examples(run).furthest}
+    assert shown["small/test/0000"] == ("Hypothesis", "A man sleeps .")
+    label, text = shown["small/test/0001"]
+    assert label == "Hypothesis"
+    assert text == "x" * LONGEST + " …"
+    assert examples(small_run(tmp_path / "none", n=1)).furthest[0].beside is None
+
+
+def test_a_withheld_question_is_withheld(tmp_path):
+    one = examples(small_run(tmp_path, n=1, field="extra", keep_text=False)).furthest[0]
+    assert one.beside == ("Read beside it", "withheld")
+
+
+def test_of_a_bracket_the_upper_bound_stands_beside(tmp_path):
+    run = small_run(tmp_path, **FORMS["many_answers"])
+    found = examples(run)
+    assert found.kind == "adversarial_bracket"
+    jsd = [dict(one.facts)["JSD"] for one in found.furthest + found.nearest]
+    assert any("(at most 0." in text for text in jsd)
+    assert any("at most" not in text for text in jsd)  # where the bounds meet

@@ -10,7 +10,7 @@ import pytest
 from attnaudit.errors import StoreError
 from attnaudit.report import write_report
 from attnaudit.report.page import page
-from tests.unit.report.small_run import small_run
+from tests.unit.report.small_run import FORMS, small_run
 
 
 class Outline(HTMLParser):
@@ -158,9 +158,80 @@ def test_text_from_the_corpus_stays_text(tmp_path):
     assert Outline(html).faults == []
 
 
+def shown(html):
+    """The page without its scripts and the numbers in them."""
+    return re.sub(r"<script.*?</script>", "", html, flags=re.DOTALL)
+
+
+@pytest.mark.parametrize(
+    ("form", "said", "unsaid"),
+    [
+        ("classification", ("ROC-AUC 0.900", "by predicted class"), ("A bracket is", "Question:")),
+        (
+            "three_classes",
+            ("Hypothesis:", "F1 (macro) 0.750", "most frequent class", "by predicted class", "A bracket is"),
+            ("ROC-AUC",),
+        ),
+        (
+            "many_answers",
+            ("Question:", "46 in all", "A bracket is", "nats apart", "share of the texts<"),
+            ("ROC-AUC", "by predicted class", "of a class", "@entity20,"),
+        ),
+    ],
+)
+def test_every_form_of_task_has_its_page(tmp_path, form, said, unsaid):
+    html = page(small_run(tmp_path, **FORMS[form]))
+    assert Outline(html).faults == []
+    text = shown(html)
+    for part in said:
+        assert part in text, part
+    for part in unsaid:
+        assert part not in text, part
+    assert not re.search(r"\b(nan|NaN|None)\b", text)
+
+
+def test_a_bracket_is_said_with_both_bounds_and_its_epsilon(tmp_path):
+    html = shown(page(small_run(tmp_path, **FORMS["three_classes"])))
+    for part in (
+        "on average the furthest is between ",
+        "to within 0.05",
+        "of the texts they agree to within 1%",
+        "bracket, lower bound (ε\u00a0=\u00a00.05)",
+        "bracket, upper bound (ε\u00a0=\u00a00.05)",
+        "search as published (ε\u00a0=\u00a00.05)",
+        "search (ε\u00a0=\u00a00.01)",
+        "How far the certified bounds lie apart",
+        "Outlined bars: none further away exists",
+        "(at most ",
+    ):
+        assert part in html, part
+    assert "The search as published stays" in html
+
+
+def test_a_question_from_the_corpus_stays_text(tmp_path):
+    bad = "<img src=x onerror=alert(1)></script><script>alert(2)</script>"
+    html = shown(page(small_run(tmp_path, field="question", queries=[bad] * 24)))
+    assert "<img" not in html
+    assert html.count("&lt;img src=x onerror=alert(1)&gt;&lt;/script&gt;") == 10
+    assert Outline(html).faults == []
+
+
+def test_a_question_is_withheld_with_its_text(tmp_path):
+    html = page(small_run(tmp_path, field="question", queries=["secret plan"] * 24, keep_text=False))
+    assert "secret" not in html
+    assert '<span>Question:</span> <bdi dir="auto">withheld</bdi>' in html
+
+
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
+        ({"counterfactuals": ("adversarial_paper",)}, "the search as published finds"),
+        (
+            {"counterfactuals": ("adversarial_exact", "adversarial_paper")},
+            "With the settings of the published code (what counts is ε = 0.05) the search reaches",
+        ),
+        ({"counterfactuals": ("adversarial_bracket",), "n": 1}, "1 text"),
+        ({"counterfactuals": ("adversarial_bracket",), "defined": False}, "undefined on every text"),
         ({"counterfactuals": ()}, "attention was not permuted"),
         ({"counterfactuals": ("permuted",)}, "no adversarial attention was looked for"),
         ({"counterfactuals": ("adversarial_search",)}, "The search gives a lower bound"),

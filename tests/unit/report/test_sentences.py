@@ -128,8 +128,8 @@ def test_uniform_attention_in_all_cases():
 # --- adversary -------------------------------------------------------------------------------------------
 
 
-def adversary(share, exact=True, **more):
-    return sentences.adversary(whole(share, **more), whole(0.6), far=0.4, epsilon=0.01, exact=exact)
+def adversary(share, kind="adversarial_exact", **more):
+    return sentences.adversary(whole(share), whole(0.6), far=0.4, epsilon=0.01, kind=kind, **more)
 
 
 @pytest.mark.parametrize(
@@ -151,16 +151,78 @@ def test_the_adversary_is_worded_by_share(share, quantity):
 
 
 def test_a_search_is_a_lower_bound():
-    assert "the search finds an attention" in adversary(0.9, exact=False)
-    assert "lower bound" in adversary(0.9, exact=False)
+    assert "the search finds an attention" in adversary(0.9, "adversarial_search")
+    assert "lower bound" in adversary(0.9, "adversarial_search")
+    assert "the search as published finds an attention" in adversary(0.9, "adversarial_paper")
     assert "lower bound" not in adversary(0.9)
 
 
 def test_the_adversary_that_was_not_looked_for():
-    said = sentences.adversary({}, {}, far=0.4, epsilon=None, exact=True)
+    said = sentences.adversary({}, {}, far=0.4, epsilon=None, kind="adversarial_exact")
     assert "no adversarial attention was looked for" in said
-    said = sentences.adversary({"overall": Number(None)}, {}, far=0.4, epsilon=None, exact=True)
+    said = sentences.adversary({"overall": Number(None)}, {}, far=0.4, epsilon=None, kind="adversarial_exact")
     assert "undefined on every text" in said
+
+
+def test_a_bracket_is_said_between_its_bounds():
+    said = adversary(0.72, "adversarial_bracket", upper=whole(0.64))
+    assert said.startswith("On most texts (at least 72%, 95% interval ")
+    assert "there is an attention at least 0.4 nats away" in said
+    assert "on average the furthest is between 0.60 and 0.64 [0.59, 0.65] nats away" in said
+    assert "lower bound" not in said
+    tight = adversary(1.0, "adversarial_bracket", upper=whole(0.601))
+    assert tight.startswith("On every text (100%")
+    assert "the furthest is 0.60 [0.59, 0.61] nats away" in tight
+    assert "On no text for certain" in adversary(0.0, "adversarial_bracket", upper=whole(0.64))
+
+
+def test_classes_differ_under_a_bracket_only_when_no_bound_overlaps():
+    lower = {"overall": narrow(0.4), "predicted a": narrow(0.3), "predicted b": narrow(0.5)}
+    apart = {"overall": narrow(0.45), "predicted a": narrow(0.35), "predicted b": narrow(0.55)}
+    wide = {**apart, "predicted a": narrow(0.6)}
+
+    def said(upper):
+        shown = {"far": 0.4, "epsilon": 0.05, "kind": "adversarial_bracket", "upper": upper}
+        return sentences.adversary(whole(0.5), lower, **shown)
+
+    assert "for texts predicted b (0.495 to 0.555) than for texts predicted a (0.295 to 0.355)" in said(apart)
+    assert "Classes differ" not in said(wide)
+
+
+def test_how_tight_a_bracket_is():
+    said = sentences.bracket(narrow(0.031), narrow(0.8))
+    assert "pair of certified bounds" in said
+    assert "0.031 nats apart; on 80% of the texts they agree to within 1%" in said
+    assert sentences.bracket(None, None) == ""
+    assert sentences.bracket(Number(None), Number(None)) == ""
+
+
+def test_the_search_as_published_is_named_with_its_epsilon():
+    said = sentences.published_search(narrow(0.612, width=0.01), 0.05)
+    assert "ε = 0.05" in said
+    assert "0.61 [0.60, 0.62] nats on average; 100 texts" in said
+    assert sentences.published_search(None, 0.05) == ""
+
+
+@pytest.mark.parametrize(
+    ("gap", "least", "said"),
+    [
+        (
+            0.09,
+            0.0,
+            "The search as published stays 0.09 [0.08, 0.10] nats below the lower bound on average; 100",
+        ),
+        (0.09, -0.02, "on average, but goes beyond it on some texts (by up to 0.020); 100 texts."),
+        (0.001, 0.0, "reaches the lower bound to within 0.005 nats on average; 100 texts."),
+        (-0.03, -0.1, "reaches 0.03 [0.02, 0.03] nats beyond the lower bound on average; 100 texts."),
+    ],
+)
+def test_a_search_may_pass_the_lower_bound_of_a_bracket(gap, least, said):
+    found = sentences.search_gap(
+        narrow(gap), Number(least), solved="bracket", search="the search as published"
+    )
+    assert said in found
+    assert "wrong" not in found
 
 
 def test_search_against_exact():
@@ -190,16 +252,20 @@ def test_evidence_without_attention_or_values():
     assert "nothing to show" in sentences.evidence({"attention": Number(None)}, None, {})
 
 
-def test_quality_is_held_against_the_larger_class():
+def test_quality_is_held_against_the_most_frequent_class():
     good = sentences.quality({"accuracy": narrow(0.8), "roc_auc": narrow(0.9)}, "test", 0.6)
     assert "right on 80% of 100 texts of the test split; ROC-AUC 0.900." in good
     assert "would be right on 60%" in good
-    assert "no better than always answering the larger class" in sentences.quality(
+    assert "no better than always answering the most frequent class" in sentences.quality(
         {"accuracy": narrow(0.6)}, "test", 0.6
     )
     assert sentences.quality({"accuracy": narrow(0.6)}, "test", None).endswith("test split.")
     assert "ROC-AUC 0.900" in sentences.quality({"roc_auc": narrow(0.9)}, "test", 0.5)
     assert "nothing to show" in sentences.quality({"accuracy": Number(None)}, "test", 0.5)
+    several = sentences.quality({"accuracy": narrow(0.8), "f1_macro": narrow(0.7)}, "test", 0.3)
+    assert "of the test split; F1 (macro) 0.700." in several
+    two = {"accuracy": narrow(0.8), "f1_macro": narrow(0.7), "roc_auc": narrow(0.9)}
+    assert "macro" not in sentences.quality(two, "test", 0.3)
 
 
 def answers(agreement, exclusiveness, others="not run", **by_class):

@@ -11,8 +11,11 @@ import gzip
 import random
 from pathlib import Path
 
-NOTES = "ROW_ID SUBJECT_ID HADM_ID CHARTDATE CHARTTIME STORETIME CATEGORY DESCRIPTION CGID ISERROR TEXT".split()
-DIAGNOSES = "ROW_ID SUBJECT_ID HADM_ID SEQ_NUM ICD9_CODE".split()
+NOTES = [
+    *("ROW_ID", "SUBJECT_ID", "HADM_ID", "CHARTDATE", "CHARTTIME", "STORETIME"),
+    *("CATEGORY", "DESCRIPTION", "CGID", "ISERROR", "TEXT"),
+]
+DIAGNOSES = ["ROW_ID", "SUBJECT_ID", "HADM_ID", "SEQ_NUM", "ICD9_CODE"]
 SPLITS = {"train": 7, "dev": 1, "test": 2}  # of ten admissions of the split
 
 _OTHERS = [  # category, description, rough number of lines: nine tenths of the real file
@@ -34,7 +37,7 @@ Vitals: T 98.{n}, BP 1{n}/72, HR {n}, RR 18, O2 sat 97% on 2L NC
 [**{year}-{month}-18**] 05:15AM BLOOD WBC-{n}.4* RBC-3.81* Hgb-11.7* Hct-34.{n}* MCV-90
 Patient was followed by [**Hospital1 {n}**] cardiology; the drain was removed on POD #{n} without difficulty.
 DISCHARGE MEDICATIONS:  1. Aspirin 81 mg PO DAILY (Daily).  2. Metoprolol Tartrate 25 mg PO BID, hold for SBP < 100.
-The lungs are clear, there is no pneumothorax; heart size is at the upper limit of normal, unchanged since {n}/{month}.
+The lungs are clear, there is no pneumothorax; heart size is at the upper limit of normal since {n}/{month}.
 She tolerated a regular diet, ambulated with PT, and will see Dr. [**First Name4 (NamePattern1) {n}**] in {n} weeks.
 """.strip().splitlines()
 _CODES = ["4019", "41401", "42731", "V5861", "E8788", "5849", "0389", "486", "2724", "51881"]
@@ -50,9 +53,11 @@ def write(folder, *, admissions=60, megabytes=0.0, seed=0, packed=False, lines=1
     (folder / "ids").mkdir(parents=True, exist_ok=True)
     rng = random.Random(f"mimic/{seed}")
     suffix = ".csv.gz" if packed else ".csv"
-    open_ = (lambda path: gzip.open(path, "wt", encoding="utf-8", newline="")) if packed else _plain
     planted, rows, size = {}, 0, 0
-    with open_(folder / f"NOTEEVENTS{suffix}") as notes, open_(folder / f"DIAGNOSES_ICD{suffix}") as codes:
+    with (
+        opened(folder / f"NOTEEVENTS{suffix}") as notes,
+        opened(folder / f"DIAGNOSES_ICD{suffix}") as codes,
+    ):
         note_writer = csv.writer(notes, quoting=csv.QUOTE_NONNUMERIC, lineterminator=newline)
         code_writer = csv.writer(codes, quoting=csv.QUOTE_NONNUMERIC, lineterminator=newline)
         note_writer.writerow(NOTES)
@@ -62,7 +67,13 @@ def write(folder, *, admissions=60, megabytes=0.0, seed=0, packed=False, lines=1
             subject, admission = 3 + number // 2, 100_000 + (number * 7919) % 900_000
             own = rng.sample(_CODES, 4) + [
                 code
-                for code, share in (("25000", 0.2), ("2851", 0.12), ("28521", 0.05), ("28529", 0.05), ("25002", 0.05))
+                for code, share in (
+                    ("25000", 0.2),
+                    ("2851", 0.12),
+                    ("28521", 0.05),
+                    ("28529", 0.05),
+                    ("25002", 0.05),
+                )
                 if rng.random() < share
             ]
             if number % 53 == 9:
@@ -79,7 +90,9 @@ def write(folder, *, admissions=60, megabytes=0.0, seed=0, packed=False, lines=1
                 size += _note(note_writer, rows, subject, admission, "Discharge summary", kind, "", text, rng)
             if number % 13 == 5:
                 rows += 1
-                size += _note(note_writer, rows, subject, admission, "Discharge summary", "Report", 1, "wrong", rng)
+                size += _note(
+                    note_writer, rows, subject, admission, "Discharge summary", "Report", 1, "wrong", rng
+                )
             wanted = 9 * sum(len(text) for _, text in texts)
             while wanted > 0:
                 category, description, length = _OTHERS[int(rng.random() * len(_OTHERS))]
@@ -98,14 +111,19 @@ def write(folder, *, admissions=60, megabytes=0.0, seed=0, packed=False, lines=1
     return planted
 
 
-def _plain(path):
+def opened(path):
+    """The file for writing text, packed by its name."""
+    if path.suffix == ".gz":
+        return gzip.open(path, "wt", encoding="utf-8", newline="")
     return path.open("w", encoding="utf-8", newline="")
 
 
 def _text(rng, lines, codes):
     made = [
         _LINES[int(rng.random() * len(_LINES))].format(
-            n=10 + int(rng.random() * 89), month=1 + int(rng.random() * 12), year=2100 + int(rng.random() * 100)
+            n=10 + int(rng.random() * 89),
+            month=1 + int(rng.random() * 12),
+            year=2100 + int(rng.random() * 100),
         )
         for _ in range(lines)
     ]
@@ -117,9 +135,7 @@ def _text(rng, lines, codes):
 def _note(writer, row, subject, admission, category, description, error, text, rng):
     date = f"21{10 + row % 80}-0{1 + row % 9}-1{row % 10}"
     caregiver = "" if category == "Discharge summary" else 14_000 + int(rng.random() * 6000)
-    writer.writerow(
-        [row, subject, admission, date, "", "", category, description, caregiver, error, text]
-    )
+    writer.writerow([row, subject, admission, date, "", "", category, description, caregiver, error, text])
     return len(text) + 90
 
 

@@ -50,6 +50,38 @@ def test_the_greatest_seed_works():
     assert divided(corpus(all=instances(100)), seed=2**32 - 1)
 
 
+def of_classes(*targets):
+    return tuple(Instance(f"toy/{i}", {"text": f"text {i}"}, target) for i, target in enumerate(targets))
+
+
+def test_a_class_too_rare_to_be_stratified_is_drawn_all_the_same():
+    whole = Corpus("toy", ("a", "b", "rare"), {"all": of_classes(*([0, 1] * 50), 2)})
+    parts = divided(whole, seed=0)
+    assert [len(split) for split in parts.splits.values()] == [80, 10, 11]
+    assert {i.id for split in parts.splits.values() for i in split} == {i.id for i in whole.splits["all"]}
+    assert parts.notes == (
+        "No split was given: 80/10/10, not by class (too rare for that: `rare`, 1 of 101), drawn with seed 0.",
+    )
+    assert parts == divided(whole, seed=0)
+
+
+def test_a_development_part_of_many_classes_is_drawn_all_the_same():
+    names = tuple(f"class {i}" for i in range(30))
+    given = Corpus("toy", names, {"train": of_classes(*range(30), *range(30)), "test": instances(10)})
+    parts = divided(given, seed=0)
+    assert [len(split) for split in parts.splits.values()] == [48, 12, 10]
+    assert "20% of train, not by class (too rare for that: `class 0`, 2 of 60), drawn with" in parts.notes[0]
+
+
+@pytest.mark.parametrize("classes", [3, 5, 10])
+def test_several_classes_are_stratified_where_that_is_possible(classes):
+    whole = Corpus("toy", tuple("abcdefghij"[:classes]), {"all": of_classes(*(list(range(classes)) * 20))})
+    parts = divided(whole, seed=0)
+    assert "stratified by class" in parts.notes[0]
+    for split in parts.splits.values():
+        assert {i.target for i in split} == set(range(classes))
+
+
 @pytest.mark.parametrize(
     ("splits", "said"),
     [

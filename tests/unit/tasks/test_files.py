@@ -67,7 +67,11 @@ def test_every_format_gives_the_same_corpus(tmp_path, suffix, packed):
         (f"my reviews/{first + 2:06d}", "fine", 1),
     ]
     assert corpus.name == path.name
-    assert (corpus.recipe.tokeniser, corpus.recipe.min_df, corpus.notes) == ("words-1", 1, ())
+    assert (corpus.recipe.tokeniser, corpus.recipe.min_df) == ("words-1", 1)
+    assert (corpus.attended, corpus.query, corpus.cloze) == ("text", None, False)
+    assert corpus.notes == (
+        f"{path.name}: only one row has the class `neg`, from which it can hardly be learned.",
+    )
 
 
 TEXTS = [
@@ -287,7 +291,7 @@ def test_empty_texts_and_labels_are_left_out_when_asked(tmp_path):
     corpus = read(save(tmp_path / "a.csv", EMPTY), drop_empty=True)
     assert [i.fields["text"] for i in corpus.splits["all"]] == ["a", "c"]
     assert corpus.notes[0] == "Left out: 2 rows: the text is empty (first: a.csv, line 3)."
-    assert len(corpus.notes) == 3
+    assert len([note for note in corpus.notes if note.startswith("Left out: ")]) == 3
 
 
 def test_nothing_is_left_when_all_is_left_out(tmp_path):
@@ -396,18 +400,124 @@ def test_a_single_label(tmp_path):
     assert "a single label: all 2 rows have `x`" in said
 
 
-def test_three_classes_are_listed_with_counts(tmp_path):
-    said = refused(save(tmp_path / "a.csv", CSV + "meh,neutral\n"))
-    assert "3 classes, but this version audits binary classification" in said
-    assert "`neg` (1), `neutral` (1), `pos` (2)" in said
+def labelled(*labels):
+    return "text,label\n" + "".join(f"text {i},{label}\n" for i, label in enumerate(labels))
 
 
-def test_very_many_classes_are_listed_in_part(tmp_path):
-    content = "text,label\n" + "".join(f"a,{i}\n" for i in range(500))
-    said = refused(save(tmp_path / "a.csv", content))
-    assert "500 classes" in said
-    assert "and 488 more" in said
-    assert len(said) < 500
+def test_more_than_two_classes_in_natural_order(tmp_path):
+    stars = ["10", "9", "2", "1"] * 3
+    corpus = read(save(tmp_path / "a.csv", labelled(*stars)))
+    assert corpus.classes == ("1", "2", "9", "10")
+    assert [corpus.classes[i.target] for i in corpus.splits["all"]] == stars
+    assert corpus.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("labels", "number", "said"),
+    [
+        ([f"{i / 7:.3f}" for i in range(500)], 500, "more than 100"),
+        ([str(i % 101) for i in range(500)], 101, "more than 100"),
+        (["a", "b", "c", "a", "b"], 3, "more than half of the 5 rows"),
+        ([f"user {i}" for i in range(40)], 40, "more than half of the 40 rows"),
+    ],
+)
+def test_what_is_no_column_of_classes(tmp_path, labels, number, said):
+    message = refused(save(tmp_path / "a.csv", labelled(*labels)))
+    assert message.startswith(f"a.csv: {number} different labels, {said}")
+    assert "this is no column of classes" in message
+    assert "Name another column as `label_column`, or merge labels" in message
+    if number > 12:
+        assert f"and {number - 12} more" in message
+    assert len(message) < 500
+
+
+def test_labels_that_are_whole_texts_are_shortened(tmp_path):
+    message = refused(save(tmp_path / "a.csv", labelled(*(f"{i} {'long ' * 1000}" for i in range(20)))))
+    assert "…` (1), `1 long long" in message
+    assert len(message) < 1000
+
+
+def test_the_half_is_that_of_the_training_rows(tmp_path):
+    lines = [f"t{i},{label},{split}\n" for i, (label, split) in enumerate(
+        [("x", "train"), ("y", "train"), ("z", "train"), ("x", "train")] + [("x", "test")] * 20
+    )]  # fmt: skip
+    said = refused(save(tmp_path / "a.csv", "text,label,part\n" + "".join(lines)), split_column="part")
+    assert "split `train`: 3 different labels, more than half of the 4 rows" in said
+
+
+def test_a_hundred_classes_are_fine(tmp_path):
+    assert len(read(save(tmp_path / "a.csv", labelled(*(i % 100 for i in range(300))))).classes) == 100
+
+
+def test_classes_of_a_single_row_are_said(tmp_path):
+    corpus = read(save(tmp_path / "a.csv", labelled(*"aaabbbcd")))
+    assert corpus.classes == ("a", "b", "c", "d")
+    assert corpus.notes == (
+        "a.csv: only one row each has the classes `c`, `d`, from which they can hardly be learned.",
+    )
+
+
+# --- pairs of texts -------------------------------------------------------------------------------------
+
+PAIRS = [
+    ("a man sleeps", "he rests", "entailment"),
+    ("a man sleeps", "he runs", "contradiction"),
+    ("a man sleeps", "he dreams", "neutral"),
+] * 2
+
+
+def pairs_file(path):
+    if path.suffix == ".csv":
+        lines = ["premise,hypothesis,gold\n", *(",".join(row) + "\n" for row in PAIRS)]
+        return save(path, "".join(lines))
+    if path.suffix == ".jsonl":
+        return save(path, jsonl(*({"premise": p, "hypothesis": h, "gold": g} for p, h, g in PAIRS)))
+    premises, hypotheses, labels = zip(*PAIRS, strict=True)
+    return table(path, premise=premises, hypothesis=hypotheses, gold=labels)
+
+
+NLI = {"text_column": "premise", "query_column": "hypothesis", "label_column": "gold"}
+
+
+@pytest.mark.parametrize("name", ["nli.csv", "nli.jsonl", "nli.parquet"])
+def test_a_query_beside_the_text(tmp_path, name):
+    corpus = read(pairs_file(tmp_path / name), **NLI)
+    assert (corpus.attended, corpus.query, corpus.cloze) == ("text", "query", False)
+    assert corpus.classes == ("contradiction", "entailment", "neutral")
+    found = [(i.fields["text"], i.fields["query"], corpus.classes[i.target]) for i in corpus.splits["all"]]
+    assert found == PAIRS
+    assert all(list(i.fields) == ["text", "query"] for i in corpus.splits["all"])
+
+
+def test_a_query_with_a_split_column(tmp_path):
+    lines = [f"t{i},q{i},{'ab'[i % 2]},{'train' if i < 8 else 'test'}\n" for i in range(12)]
+    path = save(tmp_path / "a.csv", "text,question,label,part\n" + "".join(lines))
+    corpus = read(path, query_column="question", split_column="part")
+    assert [i.fields["query"] for i in corpus.splits["test"]] == ["q8", "q9", "q10", "q11"]
+
+
+def test_an_empty_query_is_as_an_empty_text(tmp_path):
+    content = "text,query,label\na,b,x\nc, ,y\n,,x\nd,e,y\n"
+    path = save(tmp_path / "a.csv", content)
+    said = refused(path, query_column="query")
+    assert "1 row: the query is empty (a.csv, line 3)" in said
+    assert "1 row: the text and the query are empty (a.csv, line 4)" in said
+    assert "leave rows with an empty text, query or label out" in said
+    corpus = read(path, query_column="query", drop_empty=True)
+    assert [i.fields["query"] for i in corpus.splits["all"]] == ["b", "e"]
+    assert corpus.notes[0] == "Left out: 1 row: the query is empty (a.csv, line 3)."
+
+
+def test_a_query_of_another_type_or_half_a_surrogate_pair(tmp_path):
+    rows = '{"text": "a", "query": 3, "label": "x"}\n{"text": "a", "query": "\\ud83d", "label": "y"}\n'
+    said = refused(save(tmp_path / "a.jsonl", rows), query_column="query")
+    assert "the query must be a string, found a value of type `int` (a.jsonl, line 1)" in said
+    assert "the query holds half of a surrogate pair, which no UTF-8 file can hold (a.jsonl, line 2)" in said
+
+
+def test_a_missing_query_column(tmp_path):
+    said = refused(save(tmp_path / "a.csv", CSV), query_column="labels")
+    assert "no column `labels`. Columns there: `text`, `label`. Did you mean `label` for `labels`?" in said
 
 
 # --- splits ---------------------------------------------------------------------------------------------

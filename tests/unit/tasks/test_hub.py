@@ -98,7 +98,7 @@ def test_a_split_of_another_name_is_left_out_and_noted(served):
     served({"train": table(), "test": table(), "unsupervised": table(labels=(-1, -1, -1))})
     corpus = read()
     assert list(corpus.splits) == ["train", "test"]
-    assert corpus.notes == ("Splits of the source that were not used: `unsupervised`.",)
+    assert corpus.notes[0] == "Splits of the source that were not used: `unsupervised`."
 
 
 def test_only_splits_of_other_names(served):
@@ -119,13 +119,46 @@ def test_a_missing_column(served):
     assert "Did you mean `text`" in said
 
 
-def test_empty_texts_other_types_and_three_classes(served):
+def test_empty_texts_and_other_types(served):
     served({"train": table(texts=("a", " ", "c")), "test": table(texts=("a", 5, "c"))})
     said = refused()
     assert "1 row: the text is empty (org/reviews, split `train`, row 2)" in said
     assert "found a value of type `int` (org/reviews, split `test`, row 2)" in said
-    served({"train": table(labels=(0, 1, 2), names=("a", "b", "c")), "test": table()})
-    assert "3 classes, but this version audits binary" in refused()
+
+
+@pytest.mark.parametrize("number", [3, 150])
+def test_declared_classes_are_taken_as_they_are(served, number):
+    names = tuple(f"class {i}" for i in range(number, 0, -1))
+    texts, labels = [f"text {i}" for i in range(number)], range(number)
+    served({"train": table(texts, labels, names), "test": table(texts, labels, names)})
+    corpus = read()
+    assert corpus.classes == names
+    assert [i.target for i in corpus.splits["test"]] == list(labels)
+
+
+def test_labels_that_are_no_classes(served):
+    texts = [f"text {i}" for i in range(150)]
+    served({"train": table(texts, range(150), None), "test": table(texts, range(150), None)})
+    assert "150 different labels, more than 100: this is no column of classes" in refused()
+
+
+def test_a_query_beside_the_text(served):
+    def pairs():
+        return Table(
+            {"premise": ["a", "b", "c"], "label": [0, 1, 2], "hypothesis": ["d", "e", "f"]},
+            ("entailment", "neutral", "contradiction"),
+        )
+
+    served({"train": pairs(), "test": pairs()})
+    corpus = read(text_column="premise", query_column="hypothesis")
+    assert (corpus.attended, corpus.query) == ("text", "query")
+    assert corpus.classes == ("entailment", "neutral", "contradiction")
+    assert [(dict(i.fields), i.target) for i in corpus.splits["test"]] == [
+        ({"text": "a", "query": "d"}, 0),
+        ({"text": "b", "query": "e"}, 1),
+        ({"text": "c", "query": "f"}, 2),
+    ]
+    assert "no column `question`" in refused(text_column="premise", query_column="question")
 
 
 def test_classes_that_a_model_knows(served):

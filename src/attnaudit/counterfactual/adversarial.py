@@ -1,0 +1,52 @@
+"""ε-max JSD by the best way there is for a model: exact where its read-out is linear and binary, else a bracket."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from attnaudit.core import Batch, Trace
+from attnaudit.counterfactual.bracket import bracket
+from attnaudit.counterfactual.exact import AdversarialExact
+from attnaudit.counterfactual.outcome import Rows, cases, epsilon_of
+from attnaudit.models.interface import AuditedModel
+
+
+@dataclass(frozen=True, slots=True)
+class AdversarialBracket:
+    """An attention far from the model's own whose output stays within ε, and a bound that none can pass.
+
+    One row an instance: `attention_jsd` is that of the attention that was found, `certified_upper_jsd` the bound.
+    Where the two meet, the value is exact. Source: the question is that of Jain & Wallace 2019, section 4.2.2; bounds are
+    ours, see `docs/methods.md`. Oracle: a dense grid over small simplices, and random attentions within ε.
+    """
+
+    epsilon: float | None = None
+    nodes: int = 7
+
+    def __call__(self, model: AuditedModel, batch: Batch, trace: Trace, *, seed: int) -> pa.Table:
+        """Costs no forward pass beyond the trace; some milliseconds an instance, see `bracket`."""
+        epsilon = epsilon_of(self.epsilon, batch)
+        rows = Rows("adversarial_bracket", model.sites[0].name, epsilon)
+        for case in cases(model, batch, trace, needed_by="adversarial_bracket"):
+            if len(case.attention) < 2:
+                rows.add_undefined(case, "too_short")
+                continue
+            found = bracket(case.attention, case.readout, epsilon, nodes=self.nodes)
+            rows.add(case, found.weights[None], keep_weights=True, upper=[found.upper])
+        return rows.table()
+
+
+@dataclass(frozen=True, slots=True)
+class Adversarial:
+    """`AdversarialExact` for a linear binary read-out, `AdversarialBracket` for any other."""
+
+    epsilon: float | None = None
+
+    def __call__(self, model: AuditedModel, batch: Batch, trace: Trace, *, seed: int) -> pa.Table:
+        """Costs what the one that is used costs; the rows say which it was."""
+        found = cases(model, batch, trace, needed_by="adversarial")
+        exact = all(case.binary is not None for case in found)
+        solved = AdversarialExact(self.epsilon) if exact else AdversarialBracket(self.epsilon)
+        return solved(model, batch, trace, seed=seed)

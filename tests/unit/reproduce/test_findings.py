@@ -1,0 +1,77 @@
+import numpy as np
+import pytest
+
+from attnaudit.reproduce import findings as f
+from attnaudit.reproduce.findings import counted, findings, overall
+from attnaudit.reproduce.study import gather
+from tests.unit.reproduce.runs import cell, made_run
+
+
+def of(cells):
+    return findings(gather(cells))
+
+
+def one(found, part):
+    return next(finding for finding in found if finding.part == part)
+
+
+def test_the_average_encoder_agrees_more(tmp_path):
+    contextual, average = made_run(tmp_path, "a", swaps=2), made_run(tmp_path, "b")
+    found = of([cell(contextual), cell(average, encoder="average")])
+    finding = one(found, f.AVERAGE_LESS_CONTEXTUAL)
+    assert finding.estimate.value == pytest.approx(4 / 28)
+    assert (finding.verdict, finding.paired, finding.seeds) == ("holds", True, 1)
+    assert finding.published == pytest.approx((0.691844 - 0.395443 + 0.690502 - 0.384899) / 2)
+
+
+def test_other_texts_are_compared_unpaired_and_the_other_way_does_not_hold(tmp_path):
+    contextual, average = made_run(tmp_path, "a"), made_run(tmp_path, "b", n=30, swaps=2)
+    finding = one(of([cell(contextual), cell(average, encoder="average")]), f.AVERAGE_LESS_CONTEXTUAL)
+    assert (finding.verdict, finding.paired) == ("does not hold", False)
+
+
+def test_without_the_average_encoder_there_is_no_first_finding(tmp_path):
+    found = of([cell(made_run(tmp_path, "a"))])
+    assert one(found, f.AVERAGE_LESS_CONTEXTUAL).verdict == "not run"
+    assert overall(found, 1) == "not run"
+
+
+def test_attention_can_be_replaced_where_little_changes(tmp_path):
+    tvd = np.where(np.arange(40) % 2, 0.02, 0.08)
+    largest = np.where(np.arange(40) % 2, 0.2, 0.8)
+    jsd = {"adversarial_paper": 0.5}
+    run = made_run(tmp_path, "a", tvd=tvd, largest=largest, jsd=jsd, prediction=[0, 0, 1, 1] * 10)
+    found = of([cell(run)])
+    assert one(found, f.PERMUTED).verdict == "holds"
+    assert one(found, f.REPLACED).verdict == "holds"
+    peaked = one(found, f.PEAKED)
+    assert (peaked.estimate.value, peaked.verdict) == (pytest.approx(0.06), "holds")
+    assert counted(found, 2) == {"holds": 3}
+    assert overall(found, 2) == "holds"
+
+
+def test_where_much_changes_it_does_not_hold(tmp_path):
+    found = of([cell(made_run(tmp_path, "a", tvd=0.5, jsd={"adversarial_exact": 0.1}))])
+    assert one(found, f.PERMUTED).verdict == "does not hold"
+    assert one(found, f.REPLACED).verdict == "does not hold"
+    assert one(found, f.PEAKED).verdict == "too few texts"  # all in one bin
+
+
+def test_one_class_moves(tmp_path):
+    tvd = np.where(np.arange(40) % 2, 0.8, 0.04)
+    found = of([cell(made_run(tmp_path, "a", tvd=tvd), corpus="planted-clinical")])
+    finding = one(found, f.CLASSES_APART)
+    assert (finding.estimate.value, finding.verdict) == (pytest.approx(0.76), "holds")
+    assert 0.7 < finding.published < 0.85
+
+
+def test_an_interval_over_the_border_is_undetermined(tmp_path):
+    tvd = np.where(np.arange(40) < 20, 0.05, 0.15)
+    found = of([cell(made_run(tmp_path, "a", tvd=tvd))])
+    assert one(found, f.PERMUTED).verdict == "undetermined"
+
+
+def test_the_third_statement_is_named_though_nothing_was_run():
+    found = of([cell(None, status="not_run")])
+    assert {finding.verdict for finding in found} == {"not run"}
+    assert {finding.statement for finding in found} == {1, 2, 3}
