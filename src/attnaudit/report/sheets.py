@@ -142,8 +142,8 @@ def bracket(found: Numbers, groups: Sequence[str]) -> Sheet:
     head = ("mean width", "95% interval", "within 1%", "95% interval", *_COUNTS)
     caption = "How far the certified bounds lie apart (nats)"
     if len(groups) > 1:
-        caption += ", by predicted class"
-    return Sheet(caption, ("class", *head), tuple(rows))
+        return Sheet(f"{caption}, by predicted class", ("class", *head), tuple(rows))
+    return Sheet(caption, ("group", *head), tuple(rows))
 
 
 def evidence(found: Numbers, groups: Sequence[str]) -> Sheet:

@@ -7,7 +7,7 @@ of it. Of several seeds the first is drawn.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import altair as alt
@@ -27,7 +27,8 @@ from attnaudit.drawing.figure import (
 )
 from attnaudit.drawing.shapes import histogram
 from attnaudit.reproduce.published import BINS, JSD_EDGES, TAU_EDGES, Model
-from attnaudit.reproduce.reading import PAPER, Reading
+from attnaudit.reproduce.reading import PAPER, Group, Reading
+from attnaudit.reproduce.words import group_name
 from attnaudit.summary import OVERALL, bin_name
 
 OURS, THEIRS = "this run", "Jain & Wallace 2019"
@@ -269,9 +270,10 @@ def _append(columns: dict[str, list], row: Sequence[object]) -> None:
         columns[name].append(value)
 
 
-def _shown(reading: Reading) -> list:
+def _shown(reading: Reading) -> list[Group]:
     """The predicted classes where they are told apart, else all texts."""
-    return [group for group in reading.groups if group.name != OVERALL] or reading.groups
+    classes = [group for group in reading.groups if group.name != OVERALL]
+    return classes or [replace(group, name=group_name(group.name)) for group in reading.groups]
 
 
 def _model(reading: Reading) -> Model | None:

@@ -515,6 +515,14 @@ def test_a_query_of_another_type_or_half_a_surrogate_pair(tmp_path):
     assert "the query holds half of a surrogate pair, which no UTF-8 file can hold (a.jsonl, line 2)" in said
 
 
+@pytest.mark.parametrize("task", ["file", "hub"])
+@pytest.mark.parametrize("column", ["text", "label"])
+def test_a_query_is_a_column_of_its_own(task, column):
+    place = {"path": "a.csv"} if task == "file" else {"dataset": "a"}
+    with pytest.raises(SpecError, match=f"must be three columns, found `{column}` for the query as well"):
+        spec.Spec.parse({"task": {"name": task, **place, "query_column": column}})
+
+
 def test_a_missing_query_column(tmp_path):
     said = refused(save(tmp_path / "a.csv", CSV), query_column="labels")
     assert "no column `labels`. Columns there: `text`, `label`. Did you mean `label` for `labels`?" in said
