@@ -19,11 +19,12 @@ def tables_page() -> str:
         "",
         "Made from `attnaudit.tables` by `make docs`; the Parquet files carry the same texts in their metadata.",
         "A value that does not exist is null, and `status` says why. Tables marked *derived* are computed from the",
-        f"stored ones whenever a run is opened. Schema version {tables.SCHEMA_VERSION}.",
+        f"stored ones whenever a run is opened. Schema version {tables.SCHEMA_VERSION}. The last table is made from "
+        "several runs, by `attnaudit reproduce`.",
         "",
         f"A `status` is one of: {', '.join(f'`{status}`' for status in tables.STATUSES)}.",
     ]
-    for table in tables.TABLES.values():
+    for table in (*tables.TABLES.values(), *tables.ACROSS_RUNS.values()):
         lines += ["", f"## `{table.name}`{' (derived)' if table.derived else ''}", "", table.meaning]
         lines += [f"Key: {', '.join(f'`{name}`' for name in table.key)}.", ""]
         lines += ["| column | type | unit | range | null | meaning |", "|---|---|---|---|---|---|"]

@@ -80,6 +80,10 @@ def run(
     label_column: Annotated[
         str | None, typer.Option(help="Column that holds the class.", rich_help_panel=_DATA)
     ] = None,
+    query_column: Annotated[
+        str | None,
+        typer.Option(help="Column of a question or hypothesis, read beside the text.", rich_help_panel=_DATA),
+    ] = None,
     split_column: Annotated[
         str | None, typer.Option(help="Column that says train, dev or test.", rich_help_panel=_DATA)
     ] = None,
@@ -174,7 +178,7 @@ def run(
     """
     flags: dict[str, Any] = {
         "task": _task(task, data, dev_path=dev_data, test_path=test_data, text_column=text_column,
-                      label_column=label_column, split_column=split_column, drop_empty=drop_empty or None),
+                      label_column=label_column, query_column=query_column, split_column=split_column, drop_empty=drop_empty or None),
         "model": _given(name="earlier" if from_run else None, run=from_run and str(_folder(from_run, store)),
                         encoder=encoder, attention=attention, hidden=hidden, vectors=vectors),
         "train": _given(epochs=epochs),
@@ -495,7 +499,7 @@ def _columns_of(folder: Path) -> dict[str, Any]:
     from attnaudit import store as stored
 
     task = stored.read_manifest(folder)["spec"]["task"]
-    return {name: task[name] for name in ("text_column", "label_column") if name in task}
+    return {name: task[name] for name in ("text_column", "label_column", "query_column") if task.get(name)}
 
 
 def _given(**values: Any) -> dict[str, Any]:
