@@ -178,7 +178,8 @@ def run(
     """
     flags: dict[str, Any] = {
         "task": _task(task, data, dev_path=dev_data, test_path=test_data, text_column=text_column,
-                      label_column=label_column, query_column=query_column, split_column=split_column, drop_empty=drop_empty or None),
+                      label_column=label_column, query_column=query_column, split_column=split_column,
+                      drop_empty=drop_empty or None),
         "model": _given(name="earlier" if from_run else None, run=from_run and str(_folder(from_run, store)),
                         encoder=encoder, attention=attention, hidden=hidden, vectors=vectors),
         "train": _given(epochs=epochs),

@@ -219,6 +219,9 @@ def _adversary(
             if kind == "adversarial_bracket":
                 yield from _bracket(jsd, _column(rows, "certified_upper_jsd", place), group)
     yield from _gaps(found, groups)
+    if "adversarial_bracket" in found:
+        rows = counterfactual.filter(pc.field("kind") == "adversarial_bracket")
+        yield from _proof(found, _column(rows, "certified_upper_jsd", place), groups)
 
 
 def _bracket(lower: np.ndarray, upper: np.ndarray, group: _Group) -> Iterator[_Row]:
@@ -245,6 +248,19 @@ def _gaps(found: Mapping[str, tuple[float | None, np.ndarray]], groups: Sequence
             inside, undefined = _defined(gap, group)
             yield _row("adversary", subject, group.name, "mean_jsd", inference.mean(inside), undefined)
             yield _row("adversary", subject, group.name, "least_jsd", _plain(inside, np.min), undefined)
+
+
+def _proof(
+    found: Mapping[str, tuple[float | None, np.ndarray]], upper: np.ndarray, groups: Sequence[_Group]
+) -> Iterator[_Row]:
+    """How near a search came to the certified upper bound; below 0 the certificate would be wrong."""
+    for searched, name in _SEARCHED.items():
+        if searched in found and found[searched][0] == found["adversarial_bracket"][0]:
+            slack = upper - found[searched][1]
+            for group in groups:
+                inside, undefined = _defined(slack, group)
+                subject = f"upper bound above {name}"
+                yield _row("adversary", subject, group.name, "least_jsd", _plain(inside, np.min), undefined)
 
 
 def _plausibility(

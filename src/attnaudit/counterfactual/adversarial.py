@@ -18,8 +18,8 @@ class AdversarialBracket:
     """An attention far from the model's own whose output stays within ε, and a bound that none can pass.
 
     One row an instance: `attention_jsd` is that of the attention that was found, `certified_upper_jsd` the bound.
-    Where the two meet, the value is exact. Source: the question is that of Jain & Wallace 2019, section 4.2.2; bounds are
-    ours, see `docs/methods.md`. Oracle: a dense grid over small simplices, and random attentions within ε.
+    Where the two meet, the value is exact. Source: the question is that of Jain & Wallace 2019, section 4.2.2; the
+    bounds are ours, see `docs/methods.md`. Oracle: a dense grid over small simplices, and random attentions within ε.
     """
 
     epsilon: float | None = None

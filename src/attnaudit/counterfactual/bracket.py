@@ -1,8 +1,8 @@
 """A certified bracket of ε-max JSD where no exact solution is known: several outputs, or a tanh before them.
 
 The question is that of `exact`: among all attentions whose output stays within ε (TVD) of the model's own, how far
-(JSD) can one be? What is allowed is no longer a polytope. So one attention is found that is far, and it is proved that none
-is further than so much.
+(JSD) can one be? What is allowed is no longer a polytope. So one attention is found that is far (`bracket_lower`), and
+it is proved that none is further than so much (`bracket_upper`).
 """
 
 from __future__ import annotations
@@ -44,6 +44,8 @@ def bracket(
     attention: Float[np.ndarray, " token"], readout: Readout, epsilon: float, *, nodes: int = 7
 ) -> Bracket:
     """The bracket of one instance; `nodes` limits the regions of branch and bound, and more never loosen `upper`.
+
+    A linear read-out of two classes is solved exactly, with n² numbers in memory; `exact` spares long texts that.
 
     Source: Jain & Wallace 2019, section 4.2.2 (the question); the method is ours, see `docs/methods.md`.
     Oracle: brute force over dense grids on few tokens, the exact solution where the read-out is linear and binary.

@@ -13,6 +13,7 @@ from attnaudit.stats.divergence import LN2
 
 _AT_ONCE = 512
 _BISECTIONS = 40
+_FLAT = 1e-9
 
 
 class Edges:
@@ -33,23 +34,31 @@ class Edges:
         rest = 0.5 * np.maximum(1 - one - other, 0.0) * LN2
         return rest + part(one, share) + part(other, 1 - share)
 
-    def chords(self, floor: float) -> Float[np.ndarray, " token"]:
-        """value · β ≥ JSD for every β that is at least `floor` away: on each token's part of the JSD, a chord.
+    def most(self, floor: float) -> Float[np.ndarray, " token"]:
+        """The largest weight that each token can have in a β that is at least `floor` away.
 
-        Such a β has limited weight on a token that is nearer by itself: at most what reaches `floor` with the rest on
-        the farthest other, since the JSD is convex. The chord need not reach further.
+        With the rest on the farthest other token, since JSD is convex; then it falls with the weight, down to `floor`.
         """
         near = np.flatnonzero(self.alone < floor)
         other = np.full(len(near), int(self.alone.argmax()))
-        low, most = np.zeros(len(near)), np.ones(len(near))
+        low, high = np.zeros(len(near)), np.ones(len(near))
         for _ in range(_BISECTIONS):
-            middle = 0.5 * (low + most)
+            middle = 0.5 * (low + high)
             reaches = self.jsd(near, other, middle) >= floor
-            low, most = np.where(reaches, middle, low), np.where(reaches, most, middle)
-        value = self.alone.copy()
-        own = self.own[near]
-        value[near] = 0.5 * LN2 + (part(own, most) - part(own, np.zeros_like(own))) / most
-        return value
+            low, high = np.where(reaches, middle, low), np.where(reaches, high, middle)
+        most = np.ones(len(self.own))
+        most[near] = high
+        return most
+
+    def chords(
+        self, least: Float[np.ndarray, " token"], most: Float[np.ndarray, " token"]
+    ) -> tuple[Float[np.ndarray, " token"], Float[np.ndarray, " token"]]:
+        """Slope and height at 0 of the chord of each token's part of the JSD between two weights."""
+        width = most - least
+        bottom = part(self.own, least)
+        slope = np.where(width > _FLAT, (part(self.own, most) - bottom) / np.maximum(width, _FLAT), 0.0)
+        reach = np.maximum(bottom - slope * least, part(self.own, most) - slope * most)
+        return slope, reach
 
     def farthest(self, cut: Float[np.ndarray, " token"]) -> float:
         """The largest JSD where cut · β ≥ 0, exactly; −1 where there is no such β.

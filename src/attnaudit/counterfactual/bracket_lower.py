@@ -27,7 +27,7 @@ _KEPT = 2
 
 _STARTS = 8
 _DRAWN = 256
-_PRICE = 2.0
+_PRICE = 6.0
 _SPREAD = 3.0
 _CLIMB = 50
 _RATES = 1.0, 0.05
@@ -65,7 +65,8 @@ class Problem:
         self.edges = Edges(own)
         self._output = probabilities(readout.logits(own))
         if isinstance(readout, LinearReadout):
-            self._outer, self._outer_bias = None, 0.0
+            self._outer: np.ndarray | None = None
+            self._outer_bias: np.ndarray | float = 0.0
             self.features = readout.coefficients.T + readout.bias
         else:
             self._outer, self._outer_bias = readout.outer, readout.outer_bias
@@ -73,8 +74,7 @@ class Problem:
 
     def tvd(self, features: Float[np.ndarray, "*draw feature"]) -> Float[np.ndarray, "*draw"]:
         """How far the output is from the model's own."""
-        logits = features if self._outer is None else np.tanh(features) @ self._outer.T + self._outer_bias
-        return 0.5 * np.abs(probabilities(logits) - self._output).sum(axis=-1)
+        return 0.5 * np.abs(probabilities(self._logits(features)) - self._output).sum(axis=-1)
 
     def allowed(self, features: Float[np.ndarray, "*draw feature"]) -> Bool[np.ndarray, "*draw"]:
         """Whether that is at most ε."""
@@ -90,15 +90,16 @@ class Problem:
         rise = np.log(np.maximum(weights, _TINY) / middle)
         jsd = 0.5 * ((weights * rise).sum(axis=1) + np.log(np.maximum(self.own, _TINY) / middle) @ self.own)
         features = weights @ self.features
-        hidden = None if self._outer is None else np.tanh(features)
-        logits = features if hidden is None else hidden @ self._outer.T + self._outer_bias
-        output = probabilities(logits)
+        output = probabilities(self._logits(features))
         moved = output - self._output
         sign = 0.5 * np.sign(moved)
         back = output * (sign - (sign * output).sum(axis=1, keepdims=True))
-        if hidden is not None:
-            back = (back @ self._outer) * (1 - hidden * hidden)
+        if self._outer is not None:
+            back = (back @ self._outer) * (1 - np.tanh(features) ** 2)
         return Slopes(jsd, 0.5 * np.abs(moved).sum(axis=1), 0.5 * rise, back @ self.features.T)
+
+    def _logits(self, features: Float[np.ndarray, "*draw feature"]) -> Float[np.ndarray, "*draw output"]:
+        return features if self._outer is None else np.tanh(features) @ self._outer.T + self._outer_bias
 
 
 def farthest_found(problem: Problem) -> Float[np.ndarray, " token"]:
@@ -109,8 +110,10 @@ def farthest_found(problem: Problem) -> Float[np.ndarray, " token"]:
     on_edges = best_on_edges(problem)
     if on_edges and problem.jsd(on_edges[0]) >= problem.edges.alone.max() - _GAIN:
         return on_edges[0]
-    tried_starts = starts(problem)
-    tried = [problem.own, *(polish(problem, weights) for weights in on_edges + climb(problem, tried_starts))]
+    tried = [
+        problem.own,
+        *(polish(problem, weights) for weights in on_edges + climb(problem, starts(problem))),
+    ]
     return max(tried, key=lambda weights: float(problem.jsd(weights)))
 
 
@@ -200,10 +203,9 @@ def starts(problem: Problem) -> Float[np.ndarray, "start token"]:
     weights = probabilities(logits)
     excess = np.maximum(problem.tvd(weights @ problem.features) - problem.epsilon, 0.0)
     promise = problem.jsd(weights) - _PRICE * excess
-    wide, near = np.arange(0, _DRAWN, 2), np.arange(1, _DRAWN, 2)
-    half = _STARTS // 2
-    top = [kind[np.argsort(-promise[kind])[:half]] for kind in (wide, near)]
-    return np.asarray(logits[np.concatenate(top)])
+    kinds = np.arange(0, _DRAWN, 2), np.arange(1, _DRAWN, 2)
+    best = [kind[np.argsort(-promise[kind])[: _STARTS // 2]] for kind in kinds]
+    return logits[np.concatenate(best)]
 
 
 def climb(problem: Problem, logits: Float[np.ndarray, "start token"]) -> list[Float[np.ndarray, " token"]]:

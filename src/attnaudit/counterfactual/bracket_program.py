@@ -1,8 +1,8 @@
 """A small linear program over the simplex to which half-spaces are added one by one.
 
-maximise value · β over the distributions β with cut · β ≥ 0 for every cut. A half-space a · β ≥ b is the cut a − b, since
-β sums to 1. The multipliers fold all cuts into one; a fold by any non-negative multipliers is a half-space that
-every allowed β lies in, so rounding here can make a bound looser, never wrong.
+maximise value · β over the distributions β with cut · β ≥ 0 for every cut. A half-space a · β ≥ b is the cut a − b,
+since β sums to 1. The multipliers fold all cuts into one; a fold by any non-negative multipliers is a half-space
+that every allowed β lies in, so rounding here can make a bound looser, never wrong.
 """
 
 from __future__ import annotations

