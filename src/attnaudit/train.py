@@ -94,6 +94,8 @@ def fit(
         ModelError: the loss became infinite or NaN.
     """
     ids, targets = _learnable(model, train)
+    dev_ids = [model.encoding.ids(instance) for instance in dev]
+    dev_targets = np.array([_target(instance) for instance in dev])
     loss_of = _Loss.of(model, targets)
     optimised = _parameter_groups(model)
     optimiser = torch.optim.Adam(
@@ -128,7 +130,7 @@ def fit(
                 f"training diverged in epoch {number}: the loss is {total}. Give a smaller `train.learning_rate` "
                 f"(now {settings.learning_rate:g})"
             )
-        dev_loss, dev_scores = _evaluated(model, dev, loss_of)
+        dev_loss, dev_scores = _evaluated(model, dev_ids, dev_targets, loss_of)
         state.epochs.append(Epoch(number, total / len(ids), dev_loss, dev_scores))
         if state.best == 0 or _quality(state.epochs[-1]) > _quality(state.epochs[state.best - 1]):
             state.best = number
@@ -140,10 +142,13 @@ def fit(
     return state.epochs, state.best
 
 
-@torch.no_grad()
 def predict(model: AttentiveModel, instances: Sequence[Instance]) -> Float[np.ndarray, "instance output"]:
     """The logits of each instance, in float64, in the order given."""
-    ids = [model.encoding.ids(instance) for instance in instances]
+    return _predicted(model, [model.encoding.ids(instance) for instance in instances])
+
+
+@torch.no_grad()
+def _predicted(model: AttentiveModel, ids: Sequence[Ids]) -> Float[np.ndarray, "instance output"]:
     logits = torch.empty(len(ids), len(model.classes), dtype=torch.float64)
     for rows in text.length_batches([len(row.tokens) for row in ids], budget=_EVALUATION_TOKENS):
         logits[rows] = model.trace(model.pad([ids[i] for i in rows])).logits[:, 0].double().cpu()
@@ -211,10 +216,9 @@ def _learnable(
 
 
 def _evaluated(
-    model: AttentiveModel, instances: Sequence[Instance], loss_of: _Loss
+    model: AttentiveModel, ids: Sequence[Ids], targets: Int[np.ndarray, " instance"], loss_of: _Loss
 ) -> tuple[float | None, dict[str, float | None]]:
-    logits = torch.from_numpy(predict(model, instances))
-    targets = np.array([_target(instance) for instance in instances])
+    logits = torch.from_numpy(_predicted(model, ids))
     probabilities = torch.softmax(logits, dim=-1).numpy()
     scores = classification_scores(targets, probabilities)
     possible = np.isfinite(

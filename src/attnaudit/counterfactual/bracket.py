@@ -1,8 +1,8 @@
 """A certified bracket of ε-max JSD where no exact solution is known: several outputs, or a tanh before them.
 
 The question is that of `exact`: among all attentions whose output stays within ε (TVD) of the model's own, how far
-(JSD) can one be? What is allowed is no longer a polytope. So one attention is found that is far (`bracket_lower`), and
-it is proved that none is further than so much (`bracket_upper`).
+(JSD) can one be? What is allowed is no longer a polytope. So one attention is found that is far (`bracket_lower`),
+and it is proved that none is further than so much (`bracket_upper`).
 """
 
 from __future__ import annotations

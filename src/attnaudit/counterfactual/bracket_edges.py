@@ -37,7 +37,7 @@ class Edges:
     def most(self, floor: float) -> Float[np.ndarray, " token"]:
         """The largest weight that each token can have in a β that is at least `floor` away.
 
-        With the rest on the farthest other token, since JSD is convex; then it falls with the weight, down to `floor`.
+        The rest is then on the farthest other token, since JSD is convex; bisection of where that falls to `floor`.
         """
         near = np.flatnonzero(self.alone < floor)
         other = np.full(len(near), int(self.alone.argmax()))

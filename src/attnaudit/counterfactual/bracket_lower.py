@@ -17,8 +17,8 @@ from attnaudit.counterfactual.bracket_edges import Edges, on_edge
 from attnaudit.readout import LinearReadout, Readout, probabilities
 from attnaudit.stats.divergence import jensen_shannon_divergence
 
-_GRID = np.linspace(0.0, 1.0, 14)
-_MOST_POINTS = 24_000
+_GRID = np.linspace(0.0, 1.0, 11)
+_MOST_POINTS = 16_000
 _EDGES_AT_ONCE = 512
 _ENDS_AT_ONCE = 96
 _ZOOM = np.linspace(0.0, 1.0, 11)
@@ -36,7 +36,7 @@ _INNER = 0.97
 
 _LINES = 0.65 ** np.arange(10)
 _DEPTHS = 0.0, 0.02, 0.1, 0.3, 1.0
-_ROUNDS = 20
+_FIRST_ROUNDS, _ROUNDS = 6, 20
 _MOST_TARGETS = 24
 _SOURCES = 5
 _GAIN = 1e-6
@@ -110,11 +110,11 @@ def farthest_found(problem: Problem) -> Float[np.ndarray, " token"]:
     on_edges = best_on_edges(problem)
     if on_edges and problem.jsd(on_edges[0]) >= problem.edges.alone.max() - _GAIN:
         return on_edges[0]
-    tried = [
-        problem.own,
-        *(polish(problem, weights) for weights in on_edges + climb(problem, starts(problem))),
+    found = [
+        polish(problem, weights, _FIRST_ROUNDS) for weights in on_edges + climb(problem, starts(problem))
     ]
-    return max(tried, key=lambda weights: float(problem.jsd(weights)))
+    best = max([problem.own, *found], key=lambda weights: float(problem.jsd(weights)))
+    return polish(problem, best, _ROUNDS)
 
 
 def best_on_edges(problem: Problem) -> list[Float[np.ndarray, " token"]]:
@@ -228,10 +228,12 @@ def climb(problem: Problem, logits: Float[np.ndarray, "start token"]) -> list[Fl
     return [kept[k] for k in np.argsort(-best)[:_KEPT]]
 
 
-def polish(problem: Problem, weights: Float[np.ndarray, " token"]) -> Float[np.ndarray, " token"]:
-    """The farthest allowed attention reached by straight steps from an allowed one."""
+def polish(
+    problem: Problem, weights: Float[np.ndarray, " token"], rounds: int
+) -> Float[np.ndarray, " token"]:
+    """The farthest allowed attention reached by so many straight steps from an allowed one, or fewer."""
     value = float(problem.jsd(weights))
-    for _ in range(_ROUNDS):
+    for _ in range(rounds):
         targets = _targets(problem, weights)
         here, there = weights @ problem.features, targets @ problem.features
         allowed = problem.allowed(here + _LINES[:, None, None] * (there - here))

@@ -1,7 +1,7 @@
 """Half-spaces that hold every attention whose output stays within ε: what an upper bound may rest on.
 
 Three steps lead from TVD ≤ ε to a half-space of attentions. (1) For weights w over classes with y_k > ε, w · ln p is
-concave in p, so it is least where all of ε is taken from one class: w · ln p ≥ w · ln y − max_k w_k ln(y_k / (y_k − ε)).
+concave in p, so it is least where one class gives all of ε: w · ln p ≥ w · ln y − max_k w_k ln(y_k / (y_k − ε)).
 Also ln p_k − ln p_l ≥ ln((y_k − ε)/(y_l + ε)). (2) ln p = z − ln Σ exp z, and ln Σ exp z ≥ v · z + H(v) for any
 weights v (Gibbs), which makes it linear in the logits z. (3) A linear read-out is done; else each tanh is replaced
 by a line above it on the interval that its input can take.

@@ -32,7 +32,7 @@ _FAINT = 1e-6
 
 
 class Split(NamedTuple):
-    """Two halves, `above` · β ≥ 0 and ≤ 0; where it is the weight of one token that is split, which token and where."""
+    """Two halves, `above` · β ≥ 0 and ≤ 0. If the weight of one token is split, which token it is, and where."""
 
     above: Float[np.ndarray, " token"]
     token: int = -1
@@ -43,8 +43,8 @@ class Split(NamedTuple):
 class Region:
     """A part of the simplex: where `wall` · β ≥ 0 for every wall.
 
-    In it each weight is between `least` and `most`, each unit's input is at most `largest`, and all allowed attentions
-    have `fold` · β ≥ 0. None of them is further away than `bound`. Without a `split` it is as good as it gets.
+    In it each weight is between `least` and `most`, each unit's input is at most `largest`, and all allowed
+    attentions have `fold` · β ≥ 0. None of them is further away than `bound`. No `split`: no more can be done.
     """
 
     bound: float
@@ -138,7 +138,7 @@ class BranchAndBound:
         prices = program.multipliers[len(region.walls) :]
         kept = [(price, each) for price, each in zip(prices, cuts, strict=True) if price > 0]
         largest = region.largest if fold is None else self._relaxation.within(region.largest, fold)
-        # Where tokens are as far as each other no cut has a price; then the cut that is tightest here says what to split.
+        # Where all tokens are equally far no cut has a price; then the cut that is tightest here says what to split.
         coefficients = _FAINT * cut.coefficients + sum(price * each.coefficients for price, each in kept)
         split = self._split(region, program.weights, envelope, coefficients)
         return replace(
