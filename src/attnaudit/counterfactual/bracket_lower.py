@@ -17,15 +17,16 @@ from attnaudit.counterfactual.bracket_edges import Edges, on_edge
 from attnaudit.readout import LinearReadout, Readout, probabilities
 from attnaudit.stats.divergence import jensen_shannon_divergence
 
-_GRID = np.linspace(0.0, 1.0, 11)
-_MOST_POINTS = 16_000
+_GRID = np.linspace(0.0, 1.0, 14)
+_MOST_POINTS = 24_000
 _EDGES_AT_ONCE = 512
 _ENDS_AT_ONCE = 96
 _ZOOM = np.linspace(0.0, 1.0, 11)
 _ZOOMS = 8
+_DIVES = 3
 _KEPT = 2
 
-_STARTS = 8
+_STARTS = 12
 _DRAWN = 256
 _PRICE = 6.0
 _SPREAD = 3.0
@@ -161,6 +162,13 @@ class Ends:
     inside: Float[np.ndarray, " end"]
     outside: Float[np.ndarray, " end"]
 
+    def joined(self, others: Ends) -> Ends:
+        """These and the others."""
+        pairs = [
+            (getattr(self, name), getattr(others, name)) for name in ("first", "second", "inside", "outside")
+        ]
+        return Ends(*(np.concatenate(pair) for pair in pairs))
+
     def hopeful(self, edges: Edges, best: float) -> Ends:
         """Those that may be further than `best`, the most hopeful first."""
         hope = edges.jsd(self.first, self.second, self.outside)
@@ -171,8 +179,7 @@ class Ends:
     def zoomed(self, problem: Problem) -> Ends:
         """The same ends, ten times closer."""
         share = self.inside[:, None] + (self.outside - self.inside)[:, None] * _ZOOM
-        one, other = problem.features[self.first], problem.features[self.second]
-        allowed = problem.allowed(share[..., None] * one[:, None] + (1 - share[..., None]) * other[:, None])
+        allowed = _tvd_on(problem, self.first, self.second, share) <= problem.epsilon
         allowed[:, 0], allowed[:, -1] = True, False
         rows, last = np.arange(len(share)), allowed.argmin(axis=1) - 1
         return Ends(self.first, self.second, share[rows, last], share[rows, last + 1])
@@ -184,14 +191,49 @@ def _ends(
     """The ends seen on a grid. What is no further than `best` is not looked at and counts as not allowed."""
     value = problem.edges.jsd(first[:, None], second[:, None], _GRID)
     edge, at = np.nonzero(value > best)
-    share = _GRID[at, None]
-    allowed = np.zeros(value.shape, dtype=bool)
-    mixed = share * problem.features[first[edge]] + (1 - share) * problem.features[second[edge]]
-    allowed[edge, at] = problem.allowed(mixed)
+    tvd = np.full((len(first), len(_GRID) + 2), np.inf)
+    tvd[edge, at + 1] = _tvd_on(problem, first[edge], second[edge], _GRID[at, None])[:, 0]
+    allowed = tvd[:, 1:-1] <= problem.epsilon
     edge, at = np.nonzero(allowed[:, :-1] != allowed[:, 1:])
     left = allowed[edge, at]
     inside, outside = np.where(left, at, at + 1), np.where(left, at + 1, at)
-    return Ends(first[edge], second[edge], _GRID[inside], _GRID[outside])
+    seen = Ends(first[edge], second[edge], _GRID[inside], _GRID[outside])
+    dips = (tvd[:, 1:-1] <= tvd[:, :-2]) & (tvd[:, 1:-1] <= tvd[:, 2:]) & ~allowed & np.isfinite(tvd[:, 1:-1])
+    edge, at = np.nonzero(dips)
+    deep = np.argsort(tvd[edge, at + 1])[:_ENDS_AT_ONCE]
+    return seen.joined(_dipped(problem, first[edge[deep]], second[edge[deep]], at[deep]))
+
+
+def _dipped(
+    problem: Problem,
+    first: Int[np.ndarray, " dip"],
+    second: Int[np.ndarray, " dip"],
+    at: Int[np.ndarray, " dip"],
+) -> Ends:
+    """The ends of stretches between two points of the grid, looked for where TVD has a dip."""
+    left, right = _GRID[np.maximum(at - 1, 0)], _GRID[np.minimum(at + 1, len(_GRID) - 1)]
+    low, high, rows = left, right, np.arange(len(at))
+    for _ in range(_DIVES):
+        share = low[:, None] + (high - low)[:, None] * _ZOOM
+        tvd = _tvd_on(problem, first, second, share)
+        least = tvd.argmin(axis=1)
+        bottom = share[rows, least]
+        low, high = share[rows, np.maximum(least - 1, 0)], share[rows, np.minimum(least + 1, len(_ZOOM) - 1)]
+    allowed = np.flatnonzero(tvd[rows, least] <= problem.epsilon)
+    both = np.tile(allowed, 2)
+    outside = np.concatenate([left[allowed], right[allowed]])
+    return Ends(first[both], second[both], bottom[both], outside)
+
+
+def _tvd_on(
+    problem: Problem,
+    first: Int[np.ndarray, " edge"],
+    second: Int[np.ndarray, " edge"],
+    share: Float[np.ndarray, "edge point"],
+) -> Float[np.ndarray, "edge point"]:
+    """TVD at several points of each edge."""
+    one, other = problem.features[first][:, None], problem.features[second][:, None]
+    return problem.tvd(share[..., None] * one + (1 - share[..., None]) * other)
 
 
 def starts(problem: Problem) -> Float[np.ndarray, "start token"]:

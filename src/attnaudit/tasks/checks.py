@@ -118,7 +118,9 @@ def warnings(facts: CorpusFacts) -> tuple[str, ...]:
 
 
 def _balance(name: str, split: SplitFacts) -> list[str]:
-    if len(split.n_by_class) > MANY:  # answers of questions rather than classes: most are rare, and that is no fault
+    if (
+        len(split.n_by_class) > MANY
+    ):  # answers of questions rather than classes: most are rare, and that is no fault
         return []
     absent = [label for label, count in split.n_by_class.items() if not count]
     if absent:

@@ -21,7 +21,9 @@ from attnaudit.tasks.chance import between, pick, shuffled
 from attnaudit.tasks.corpus import Corpus, Recipe
 from attnaudit.text import TOKENISERS
 
-RECIPE = Recipe("clinical-1", min_df=5)
+RECIPE = Recipe(
+    "clinical-1", min_df=5, epochs=16, batch=4
+)  # the paper's sizes; more steps, for far fewer notes
 _SLOT = re.compile(r"\{(\w+)\}")
 
 

@@ -26,6 +26,7 @@ GAP = "@placeholder"
 RECIPE = Recipe("spaces-1", epochs=25)
 _SLOT = re.compile(r"\{(\w+)\}")
 _ACTIVE = 1 / 3  # share of the entities of a passage that do something which may be asked for
+_BUSY = 0.9  # share of fillers that name such entities only: as in news, who does something is named often
 _BRIEFEST, _REST = (
     5,
     2,
@@ -129,7 +130,10 @@ def _instance(spec: specs.PlantedCloze, identity: str, rng: random.Random) -> In
         fitting = bisect_right(_FILLER_TOKENS, left)
         filler = int(rng.random() * fitting)
         if left - _FILLER_TOKENS[filler] != 1:  # no sentence has a single token
-            sentences.append((_filled(_FILLER[filler], entities, rng), False))
+            busy = rng.random() < _BUSY
+            sentences.append(
+                (_filled(_FILLER[filler], entities[: len(facts)] if busy else entities, rng), False)
+            )
             left -= _FILLER_TOKENS[filler]
     ordered = shuffled(sentences, rng)
     position = next(i for i, (_, states_it) in enumerate(ordered) if states_it)

@@ -154,16 +154,16 @@ def entities_of(instance):
 
 
 def test_guessing_without_reading_is_poor(large):
-    """Twelve entities: chance is 1/12."""
+    """Twelve entities, of which four do something: chance is 1/12, and 1/4 for who is named most."""
     answers = Counter(large.classes[i.target] for i in large.splits["train"])
     assert max(answers.values()) / len(large.splits["train"]) < 0.04  # the majority, of sixty
+    assert guessed(large, lambda i: Counter(entities_of(i)).most_common(1)[0][0]) < 0.3
     for guess in (
-        lambda i: Counter(entities_of(i)).most_common(1)[0][0],
         lambda i: Counter(entities_of(i)).most_common()[-1][0],
         lambda i: entities_of(i)[0],
         lambda i: entities_of(i)[-1],
     ):
-        assert guessed(large, guess) < 0.15
+        assert guessed(large, guess) < 0.25
 
 
 def test_numbers_of_entities_mean_nothing(large):
@@ -185,7 +185,7 @@ def test_the_corpus_is_the_same_on_every_machine():
     """A golden digest; when the grammar changes on purpose, its stream needs a new name."""
     corpus = planted_cloze.planted_cloze(spec.PlantedCloze(**SMALL), 0)
     texts = "\n".join(f"{i.id} {i.target} {dict(i.fields)} {i.rationales}" for i in all_of(corpus))
-    assert hashlib.sha256(texts.encode()).hexdigest()[:16] == "GOLDEN"
+    assert hashlib.sha256(texts.encode()).hexdigest()[:16] == "8b976fa4d424363d"
 
 
 def test_no_passage_twice(large):
