@@ -9,7 +9,6 @@ from attnaudit.errors import UnsupportedModelError
 from tests import tiny
 from tests.contract.test_models import OnlyFourMembers
 
-
 FORMS = {
     "classification": {},
     "multi-class": {"classes": ("a", "b", "c")},

@@ -59,11 +59,11 @@ class PlantedCloze(Strict):
     """Generated passages and questions about anonymised entities; a stand-in for the CNN and Daily Mail corpus."""
 
     name: Literal["planted-cloze"] = "planted-cloze"
-    train: int = Field(2000, ge=20, description="number of training passages")
+    train: int = Field(10_000, ge=20, description="number of training passages")
     dev: int = Field(200, ge=10, description="number of development passages")
     test: int = Field(300, ge=10, description="number of test passages")
     shortest: int = Field(80, ge=20, description="fewest words in a passage")
-    longest: int = Field(400, ge=20, le=5000, description="most words in a passage")
+    longest: int = Field(200, ge=20, le=5000, description="most words in a passage")
     entities: int = Field(12, ge=2, le=20, description="entities in a passage, of a pool of 60")
 
     @model_validator(mode="after")
