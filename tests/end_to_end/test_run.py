@@ -350,14 +350,14 @@ def test_odd_texts_go_through(tmp_path: Path) -> None:
 def test_a_text_of_5000_tokens_is_audited_in_bounded_memory(tmp_path: Path) -> None:
     rows = [("good " + "film " * 4998 + "good", "yes"), ("bad " * 5000, "no")]
     data = write_csv(tmp_path / "long.csv", [*rows, ("ok", "yes")])
-    made = tiny.model()
+    made = tiny.model(classes=("no", "yes"))
     from attnaudit.models import save
 
     save(made, tmp_path / "m.safetensors")
     code = (
         "import resource, torch; torch.set_num_threads(1)\n"
         "from attnaudit.models import load; from attnaudit.run import audit; from attnaudit.spec import Spec\n"
-        f"m = load({str(tmp_path / 'm.safetensors')!r}); m.classes = ('no', 'yes')\n"
+        f"m = load({str(tmp_path / 'm.safetensors')!r})\n"
         f"audit(Spec.parse({{'task': {{'name': 'file', 'path': {str(data)!r}}}}}), model=m, "
         f"store={str(tmp_path / 'store')!r})\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
