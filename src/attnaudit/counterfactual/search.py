@@ -21,6 +21,7 @@ from attnaudit.stats.divergence import jensen_shannon_divergence, total_variatio
 
 _TINY = 1e-10
 _SPREAD = 3.0
+_AT_ONCE = 128  # cases: more would leave the cache of a core, and take longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,11 @@ def _searched(found: list[Case], rows: Rows, how: AdversarialSearch, *, margin: 
     """A row a case: the furthest final attention whose output stays within the ε of the rows."""
     assert rows.epsilon is not None
     long_enough = [case for case in found if len(case.attention) > 1]
-    finals = _final(long_enough, how, margin, seed) if long_enough else []
+    finals = [
+        final
+        for start in range(0, len(long_enough), _AT_ONCE)
+        for final in _final(long_enough[start : start + _AT_ONCE], how, margin, seed)
+    ]
     candidates = {case.instance_id: final for case, final in zip(long_enough, finals, strict=True)}
     for case in found:
         if case.instance_id not in candidates:
@@ -86,7 +91,7 @@ def _searched(found: list[Case], rows: Rows, how: AdversarialSearch, *, margin: 
 
 
 def _final(found: list[Case], how: AdversarialSearch, margin: float, seed: int) -> list[np.ndarray]:
-    """The final attentions, [start, token] for each case."""
+    """The final attentions, [start, token] a case; moved in float32, as by the paper's code, judged in float64."""
     width = max(len(case.attention) for case in found)
     real = torch.tensor([[t < len(c.attention) for t in range(width)] for c in found])[:, None]
     own = torch.stack([_padded(c.attention, width) for c in found])[:, None]
@@ -95,18 +100,22 @@ def _final(found: list[Case], how: AdversarialSearch, margin: float, seed: int) 
     values = torch.stack([_padded(_start(c, how.starts, seed), width) for c in found]).requires_grad_(True)
     optimiser = torch.optim.Adam([values], lr=how.learning_rate, amsgrad=True)
     one, other = torch.triu_indices(how.starts, how.starts, offset=1)
+    own_part = _plogp(own)
     with torch.enable_grad():
         for _ in range(how.steps):
             weights = torch.softmax(values.masked_fill(~real, float("-inf")), dim=-1)
             tvd = 0.5 * (output_of(weights) - output).abs().sum(dim=-1)
-            away = _jsd(weights, own).sum()
-            # The mean over all pairs: each stands there twice, and with itself a start is at distance 0.
-            apart = 2 * _jsd(weights[:, one], weights[:, other]).sum() / how.starts**2
+            # JSD(p, q) = ½ Σ p ln p + ½ Σ q ln q − Σ m ln m, so that each attention's own part is made once.
+            parts = _plogp(weights)
+            away = (0.5 * (parts + own_part) - _plogp(0.5 * (weights + own))).sum()
+            between = _plogp(0.5 * (weights[:, one] + weights[:, other]))
+            pairs = (0.5 * (parts[:, one] + parts[:, other]) - between).sum()
+            apart = 2 * pairs / how.starts**2  # the mean over all k × k: each pair twice, and 0 with oneself
             loss = how.penalty * torch.relu(tvd - margin).sum() - away - apart
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
-    final = torch.softmax(values.detach().masked_fill(~real, float("-inf")), dim=-1).numpy()
+    final = torch.softmax(values.detach().double().masked_fill(~real, float("-inf")), dim=-1).numpy()
     return [final[row, :, : len(case.attention)] for row, case in enumerate(found)]
 
 
@@ -125,8 +134,9 @@ def _outputs(found: list[Case], width: int) -> Callable[[Tensor], Tensor]:
     layers = [readout for readout in readouts if isinstance(readout, TanhReadout)]
     outputs = max(len(r.outer_bias) for r in layers)
     inner = torch.stack([_padded(r.inner, width) for r in layers]).transpose(1, 2)
-    inner_bias = torch.stack([torch.from_numpy(r.inner_bias) for r in layers])[:, None]
-    outer = torch.stack([torch.from_numpy(_below(r.outer, outputs)) for r in layers]).transpose(1, 2)
+    inner_bias = torch.stack([_padded(r.inner_bias, len(r.inner_bias)) for r in layers])[:, None]
+    hidden = inner_bias.shape[-1]
+    outer = torch.stack([_padded(_below(r.outer, outputs), hidden) for r in layers]).transpose(1, 2)
     outer_bias = torch.stack([_padded(r.outer_bias, outputs, float("-inf")) for r in layers])[:, None]
     return lambda weights: torch.softmax(
         torch.tanh(weights @ inner + inner_bias) @ outer + outer_bias, dim=-1
@@ -145,13 +155,10 @@ def _below(values: np.ndarray, rows: int) -> np.ndarray:
 
 
 def _padded(values: np.ndarray, width: int, fill: float = 0.0) -> Tensor:
-    rows = torch.from_numpy(np.ascontiguousarray(values))
+    rows = torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))
     return torch.nn.functional.pad(rows, (0, width - rows.shape[-1]), value=fill)
 
 
-def _jsd(p: Tensor, q: Tensor) -> Tensor:
-    """JSD along the last axis with 1e-10 inside the logarithms, as in the paper's code, so that it has a gradient."""
-    middle = ((p + q) / 2 + _TINY).log()
-    to_p = (p * ((p + _TINY).log() - middle)).sum(dim=-1)
-    to_q = (q * ((q + _TINY).log() - middle)).sum(dim=-1)
-    return 0.5 * (to_p + to_q)
+def _plogp(p: Tensor) -> Tensor:
+    """Σ p ln p along the last axis, 1e-10 inside the logarithm as in the paper's code: it has a gradient at 0."""
+    return (p * (p + _TINY).log()).sum(dim=-1)

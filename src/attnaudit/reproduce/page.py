@@ -299,7 +299,8 @@ def _runs(study: Study) -> list[dict[str, Any]]:
         readings = study.of(model)
         corpus, encoder, attention, vectors = model
         seconds = [cell.wall_seconds for cell in cells if cell.wall_seconds is not None]
-        epochs = {r.manifest["spec"].get("train", {}).get("epochs") for r in readings} - {None}
+        recipes = [r.manifest.get("recipe") or {} for r in readings]
+        epochs = {recipe["epochs"] for recipe in recipes if "epochs" in recipe}
         missing = dict.fromkeys(
             f"{cell.status.replace('_', ' ')}{f': {cell.reason}' if cell.reason else ''}"
             for cell in cells
