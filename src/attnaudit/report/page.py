@@ -6,23 +6,18 @@ can never become one; the same run gives the same bytes.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections import Counter
 from collections.abc import Mapping
-from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pyarrow.compute as pc
-import vl_convert
-from markupsafe import Markup
 
 from attnaudit.card import Answer, Policy
 from attnaudit.drawing import HEATMAP_STYLE
 from attnaudit.drawing.by_instance import adversary_kind, epsilons, gradient_measure
+from attnaudit.drawing.document import document
 from attnaudit.report import sentences, sheets
 from attnaudit.report.asked import asked, has_paths, record, spec_text
 from attnaudit.report.examples import examples
@@ -52,21 +47,8 @@ def write_report(result: Result, path: str | Path | None = None) -> Path:
 
 def page(result: Result) -> str:
     """The report as HTML."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_HERE / "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"group_name": group_name, "decimal": decimal, "interval": interval}
-    script = _script()
-    return environment.get_template("page.html.j2").render(
-        **_content(result),
-        style=Markup((_HERE / "templates" / "page.css").read_text(encoding="utf-8") + HEATMAP_STYLE),
-        script=Markup(script),
-        policy=_policy(script),
-    )
+    filters: dict[str, Any] = {"group_name": group_name, "decimal": decimal, "interval": interval}
+    return document(_HERE / "templates", _content(result), style=HEATMAP_STYLE, filters=filters)
 
 
 def _content(result: Result) -> dict[str, Any]:
@@ -236,19 +218,3 @@ def _reasons(rows: Any, **where: Any) -> dict[str, int]:
     for column, value in where.items():
         rows = rows.filter(pc.field(column) == value)
     return dict(Counter(status for status in rows["status"].to_pylist() if status != "ok"))
-
-
-@cache
-def _script() -> str:
-    """The page's script with Vega in it; bundling takes a second, so once a process."""
-    bundle = vl_convert.javascript_bundle((_HERE / "templates" / "page.js").read_text(encoding="utf-8"))
-    return bundle.replace("</script", "<\\/script").replace("<!--", "<\\!--")
-
-
-def _policy(script: str) -> str:
-    """What the page may do: run this one script, and load nothing."""
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return (
-        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data: blob:; "
-        "base-uri 'none'; form-action 'none'"
-    )

@@ -6,20 +6,16 @@ opened; specifications that only differ in their rows are held once.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pyarrow as pa
-import vl_convert
 from markupsafe import Markup
 
+from attnaudit.drawing.document import document
 from attnaudit.reproduce import documents, findings, matrix, published
 from attnaudit.reproduce.cell import OK
 from attnaudit.reproduce.errata import EFFECTS, ERRATA
@@ -38,7 +34,6 @@ from attnaudit.reproduce.words import (
 )
 
 _HERE = Path(__file__).parent
-_REPORT_STYLE = _HERE.parent / "report" / "templates" / "page.css"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,23 +137,11 @@ def page(study: Study, table: pa.Table, found: Sequence[Finding], *, command: st
         found: what `findings` made of them.
         command: the command that made the runs, to be shown.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_HERE / "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.globals |= {"symbols": SYMBOLS, "encoder_name": encoder_name, "effect_style": kind}
-    script = _script()
-    return environment.get_template("page.html.j2").render(
-        **_content(study, table, found, command),
-        style=Markup(
-            _REPORT_STYLE.read_text(encoding="utf-8")
-            + (_HERE / "templates" / "page.css").read_text(encoding="utf-8")
-        ),
-        script=Markup(script),
-        policy=_policy(script),
+    return document(
+        _HERE / "templates",
+        _content(study, table, found, command),
+        style=(_HERE / "templates" / "page.css").read_text(encoding="utf-8"),
+        names={"symbols": SYMBOLS, "encoder_name": encoder_name, "effect_style": kind},
     )
 
 
@@ -350,22 +333,3 @@ def _facts(study: Study, command: str) -> list[tuple[str, str]]:
 def _differing(values: Any) -> str:
     """The values that occur, each once."""
     return "; ".join(dict.fromkeys(value for value in values if value))
-
-
-# --- the page's own --------------------------------------------------------------------------------------
-
-
-@cache
-def _script() -> str:
-    """The page's script with Vega in it; bundling takes a second, so once a process."""
-    bundle = vl_convert.javascript_bundle((_HERE / "templates" / "page.js").read_text(encoding="utf-8"))
-    return bundle.replace("</script", "<\\/script").replace("<!--", "<\\!--")
-
-
-def _policy(script: str) -> str:
-    """What the page may do: run this one script, and load nothing."""
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return (
-        f"default-src 'none'; script-src 'sha256-{digest}'; style-src 'unsafe-inline'; img-src data: blob:; "
-        "base-uri 'none'; form-action 'none'"
-    )

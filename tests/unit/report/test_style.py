@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-import attnaudit.report
+import attnaudit.drawing
 from tests.unit.drawing.contrast import contrast
 
-STYLE = (Path(attnaudit.report.__file__).parent / "templates" / "page.css").read_text(encoding="utf-8")
+STYLE = (Path(attnaudit.drawing.__file__).parent / "document.css").read_text(encoding="utf-8")
 BLOCKS = [dict(re.findall(r"--([\w-]+): (#\w{6})", block)) for block in STYLE.split(":root")[1:3]]
 THEMES = dict(zip(("light", "dark"), BLOCKS, strict=True))
 PAIRS = [("ink", "paper"), ("soft", "paper"), ("link", "paper"), ("ink", "raised"), ("soft", "raised")]
