@@ -2,8 +2,9 @@
 
     python -m benchmarks.bracket RUN [TEXTS] [NODES …]
 
-Of a finished run whose model reads a query (bAbI, SNLI). `closed` is the share of the trivial width, from the lower bound to
-the largest JSD with no regard to the output, that the upper bound closes on the texts that are not certified within 1 %.
+Of a finished run whose model reads a query (bAbI, SNLI). `closed` is the share of the trivial width, from the lower
+bound to the largest JSD with no regard to the output, that the upper bound closes on the texts that are not certified
+within 1 %.
 """
 
 from __future__ import annotations

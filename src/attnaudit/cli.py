@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shlex
 import signal
 import sys
 from enum import StrEnum
@@ -310,7 +311,7 @@ def reproduce(
                 ended(cell)
     from attnaudit.reproduce import write_reproduction
 
-    command = " ".join(["attnaudit", *sys.argv[1:]])
+    command = shlex.join(["attnaudit", *map(_without_folder, sys.argv[1:])])
     for path in write_reproduction(jain2019.in_order(cells, planned), output, command=command):
         print(path)
 
@@ -480,6 +481,12 @@ def _task(task: str | None, data: str | None, **columns: Any) -> dict[str, Any] 
     if data.startswith("hf:"):
         return _given(name="hub", dataset=data.removeprefix("hf:"), **columns)
     return _given(name="file", path=data, **columns)
+
+
+def _without_folder(argument: str) -> str:
+    """An argument of the command line without the folders in it: the page that shows it travels."""
+    before, equals, value = argument.rpartition("=")
+    return before + equals + (Path(value).name if "/" in value or "\\" in value else value)
 
 
 def _split(values: list[str] | None) -> list[str]:

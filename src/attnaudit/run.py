@@ -133,10 +133,12 @@ def _torch_state(threads: int) -> Iterator[None]:
 
 def _planned(spec: asked.Spec, given: AttentiveModel | None) -> _Plan:
     earlier, classes, model_digest = None, None, ""
+    fields: tuple[str, str | None] = ("text", None)  # those that a model of an earlier run reads
     if isinstance(spec.model, asked.Earlier):
         earlier = Path(spec.model.run)
         manifest = stored.read_manifest(earlier)
         classes = tuple(manifest["classes"])
+        fields = manifest["model"].get("attended", "text"), manifest["model"].get("query")
         model_digest = manifest["files"][stored.MODEL]["sha256"]
     elif given is not None:
         if any(value.dtype != torch.float32 for value in given.parameters()):
@@ -144,17 +146,15 @@ def _planned(spec: asked.Spec, given: AttentiveModel | None) -> _Plan:
                 "the model must be in float32, as everything is computed; call `.float()` on it first"
             )
         classes = given.classes
+        fields = given.encoding.attended, given.encoding.query
         model_digest = _digest(given)
     elif spec.model.vectors is not None:
         model_digest = source_digest(spec.model.vectors)
     read = tasks.read(spec.task, seed=spec.seed, classes=classes)
-    if classes is not None and read.classes != classes:
-        raise DataError(
-            f"the model knows the classes {list(classes)}, corpus `{read.name}` has {list(read.classes)}"
-        )
     if classes is None:
         read = corpus.divided(read, seed=spec.seed)
     else:
+        read = corpus.read_as(read, *fields)
         unknown = (
             "What the model was trained on is not known to this run: texts it has seen may be among these."
         )
@@ -242,7 +242,9 @@ def _trained(plan: _Plan, draft: stored.Draft, device: str, progress: Progress) 
     fields = [read.attended] if read.query is None else [read.attended, read.query]
     cut = text.TOKENISERS[recipe.tokeniser]
     words = ([token for field in fields for token in cut(instance.fields[field])] for instance in train)
-    vocabulary = text.vocabulary(words, min_df=recipe.min_df)
+    # Answers that stand in the passages are told apart however rare they are.
+    answers = set(read.classes) if read.cloze else ()
+    vocabulary = text.vocabulary(words, min_df=recipe.min_df, always=answers)
     torch.manual_seed(spec.seed)
     model = AttentiveModel(
         vocabulary,

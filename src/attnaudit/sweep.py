@@ -15,11 +15,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from attnaudit.errors import AuditError
+from attnaudit import store as stored
+from attnaudit.errors import AuditError, StoreError
 from attnaudit.spec import Spec
 
 Watch = Callable[[int, str, int, int], None]
@@ -49,6 +51,9 @@ def sweep(
     watch: Watch | None = None,
 ) -> Iterator[Outcome]:
     """Audit by every spec, several at a time.
+
+    What a spec names from outside (`module:Name`) must be importable in every worker: by `PYTHONPATH`, say; the
+    current folder is not looked into.
 
     Args:
         specs: what to audit; two equal ones share a run, so give each once.
@@ -99,7 +104,8 @@ def _watched(task: _Task, watch: Watch | None, stop: threading.Event) -> Outcome
     if stop.is_set():
         return Outcome(task.number, None, "stopped", 0.0)
     environment = os.environ | {"OMP_NUM_THREADS": str(task.threads)}
-    command = [sys.executable, "-c", "from attnaudit.sweep import work; work()"]
+    # -P: what lies in the current folder must not be imported in place of a library.
+    command = [sys.executable, "-P", "-c", "from attnaudit.sweep import work; work()"]
     with subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
@@ -115,25 +121,26 @@ def _watched(task: _Task, watch: Watch | None, stop: threading.Event) -> Outcome
         complaints: list[str] = []
         listener = threading.Thread(target=lambda: complaints.extend(process.stderr or ()), daemon=True)
         listener.start()
-        process.stdin.write(json.dumps([task.spec, task.store, task.device, task.threads]) + "\n")
-        process.stdin.flush()
         last: Mapping[str, Any] = {}
+        with suppress(
+            OSError
+        ):  # a worker that is gone before it was told anything has said why on its error stream
+            process.stdin.write(json.dumps([task.spec, task.store, task.device, task.threads]) + "\n")
+            process.stdin.flush()
         for line in process.stdout:
-            last = json.loads(line)
-            if watch is not None and "stage" in last:
-                watch(task.number, last["stage"], last["done"], last["total"])
+            told = json.loads(line)
+            if watch is not None and "stage" in told:
+                watch(task.number, told["stage"], told["done"], told["total"])
+            else:
+                last = told
         process.stdin.close()
         code = process.wait()
         listener.join()
     seconds = time.perf_counter() - began
     if "folder" in last:
         return Outcome(task.number, Path(last["folder"]), None, seconds)
-    why = (
-        "stopped"
-        if stop.is_set()
-        else f"the worker ended with code {code}: {''.join(complaints[-3:]).strip()}"
-    )
-    return Outcome(task.number, None, last.get("error") or why, seconds)
+    ended = f"the worker ended with code {code}: {''.join(complaints[-3:]).strip()}"
+    return Outcome(task.number, None, last.get("error") or ("stopped" if stop.is_set() else ended), seconds)
 
 
 def _stopped_with(process: subprocess.Popen[str], stop: threading.Event) -> None:
@@ -145,6 +152,7 @@ def _stopped_with(process: subprocess.Popen[str], stop: threading.Event) -> None
 
 def work() -> None:
     """A worker: one task on standard input, lines of JSON on standard output: progress, then folder or error."""
+    say = _channel()
     spec, store, device, threads = json.loads(sys.stdin.readline())
     threading.Thread(target=_end_with_parent, daemon=True).start()
     told = 0.0
@@ -154,24 +162,35 @@ def work() -> None:
         now = time.monotonic()
         if done == total or now - told > _EVERY_SECONDS:
             told = now
-            _say(stage=stage, done=done, total=total)
+            say(stage=stage, done=done, total=total)
 
     from attnaudit.report import write_report
     from attnaudit.run import audit
 
     try:
         result = audit(Spec.parse(spec), store=store, device=device, threads=threads, progress=progress)
-        write_report(result)
     except AuditError as error:
-        _say(error=str(error))
-    else:
-        _say(folder=str(result.folder))
+        say(error=str(error))
+        return
+    if not (result.folder / stored.REPORT).exists():
+        with suppress(
+            StoreError
+        ):  # the run is finished all the same; `attnaudit report` says what is in the way
+            write_report(result)
+    say(folder=str(result.folder))
+
+
+def _channel() -> Callable[..., None]:
+    """What tells the parent; whatever else is printed in this process goes to the error stream from here on."""
+    lines = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+
+    def say(**what: Any) -> None:
+        print(json.dumps(what), file=lines, flush=True)
+
+    return say
 
 
 def _end_with_parent() -> None:
     sys.stdin.read()  # returns when the parent closes its end, or is gone
     os._exit(1)  # at once: what is whole on the disk is kept, and this process has nobody left to tell
-
-
-def _say(**what: Any) -> None:
-    print(json.dumps(what), flush=True)

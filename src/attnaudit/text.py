@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -150,13 +150,17 @@ class Vocabulary:
         return {word: number for number, word in enumerate(self.words)}
 
 
-def vocabulary(texts: Iterable[Sequence[Token]], *, min_df: int = 1) -> Vocabulary:
-    """The words that stand in at least `min_df` of the texts, in alphabetical order."""
+def vocabulary(
+    texts: Iterable[Sequence[Token]], *, min_df: int = 1, always: Collection[str] = ()
+) -> Vocabulary:
+    """The words in at least `min_df` of the texts, or in one if `always` has them; in alphabetical order."""
     document_frequency: Counter[str] = Counter()
     for tokens in texts:
         document_frequency.update({token.text for token in tokens})
     kept = sorted(
-        word for word, count in document_frequency.items() if count >= min_df and word not in _SPECIAL
+        word
+        for word, count in document_frequency.items()
+        if (count >= min_df or word in always) and word not in _SPECIAL
     )
     return Vocabulary(_SPECIAL + tuple(kept))
 

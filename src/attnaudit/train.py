@@ -132,7 +132,9 @@ def fit(
             )
         dev_loss, dev_scores = _evaluated(model, dev_ids, dev_targets, loss_of)
         state.epochs.append(Epoch(number, total / len(ids), dev_loss, dev_scores))
-        if state.best == 0 or _quality(state.epochs[-1]) > _quality(state.epochs[state.best - 1]):
+        if state.best == 0 or loss_of.quality(state.epochs[-1]) > loss_of.quality(
+            state.epochs[state.best - 1]
+        ):
             state.best = number
             state.best_state = {name: value.detach().clone() for name, value in model.state_dict().items()}
         if checkpoint is not None:
@@ -194,6 +196,11 @@ class _Loss:
             reduction="sum",
         )
 
+    def quality(self, epoch: Epoch) -> tuple[float, float]:
+        """What epochs are compared by: ROC-AUC on dev (accuracy where the loss has no weights), else the loss."""
+        main = epoch.dev_scores["accuracy" if self.mean else "roc_auc"]
+        return main or 0.0, -math.inf if epoch.dev_loss is None else -epoch.dev_loss
+
 
 def _parameter_groups(model: AttentiveModel) -> list[dict[str, Any]]:
     """All parameters; the scorer of a text classifier is not decayed, as in the published code."""
@@ -228,12 +235,6 @@ def _evaluated(
         return None, scores
     loss = loss_of(logits[possible], torch.from_numpy(targets[possible])).item() / int(possible.sum())
     return loss, scores
-
-
-def _quality(epoch: Epoch) -> tuple[float, float]:
-    """What epochs are compared by: ROC-AUC on dev (accuracy with several classes), else the loss."""
-    main = "roc_auc" if "roc_auc" in epoch.dev_scores else "accuracy"
-    return epoch.dev_scores[main] or 0.0, -math.inf if epoch.dev_loss is None else -epoch.dev_loss
 
 
 def _target(instance: Instance) -> int:

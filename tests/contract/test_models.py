@@ -135,7 +135,7 @@ def test_only_candidates_can_be_the_answer() -> None:
         model.encode([Instance("other", {"text": "nothing known", "question": "who"}, 0)])
 
 
-def test_the_query_is_read(batch: Batch) -> None:
+def test_the_query_is_read() -> None:
     model = tiny.model(query=True, classes=("a", "b", "c"))
     one, other = (
         Instance("x", {"text": "ba be bi", "question": question}, 0) for question in ("ba da", "so su si")
@@ -159,6 +159,14 @@ def test_long_texts_are_handed_over_a_few_at_a_time(model, monkeypatch: pytest.M
     batch = model.encode(tiny.instances(8, 5, 20))
     whole = delete_each(model, batch)
     monkeypatch.setattr("attnaudit.models.interface._PAIRS", 1)
+    parts = delete_each(model, batch)
+    assert torch.allclose(torch.softmax(whole, dim=-1), torch.softmax(parts, dim=-1), atol=1e-6)
+
+
+def test_a_long_text_is_deleted_from_a_block_at_a_time(model, monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = model.encode(tiny.instances(8, 20))
+    whole = delete_each(model, batch)
+    monkeypatch.setattr("attnaudit.models.attentive._CHANGED", 2 * 22 * model.readout.part * 5)
     parts = delete_each(model, batch)
     assert torch.allclose(torch.softmax(whole, dim=-1), torch.softmax(parts, dim=-1), atol=1e-6)
 

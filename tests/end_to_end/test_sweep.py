@@ -81,3 +81,20 @@ def alive(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
+
+
+@pytest.mark.slow
+def test_what_a_worker_prints_disturbs_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "chatty.py").write_text(
+        "print('not JSON')\n"
+        "class Loud:\n"
+        "    objective = 'none'\n"
+        "    def __call__(self, model, batch):\n"
+        "        print('more')\n"
+        "        return model.embed(batch).norm(dim=-1)[:, None].detach()\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    spec = small(0).model_copy(update={"measures": Spec.parse({"measures": ["chatty:Loud"]}).measures})
+    (outcome,) = sweep([spec], store=tmp_path / "runs")
+    assert outcome.error is None
+    assert set(Result.open(outcome.folder).tables["importance"]["measure"].to_pylist()) == {"chatty.Loud"}

@@ -102,3 +102,13 @@ def test_saved_model_comes_back_whole(tmp_path) -> None:
     (tmp_path / "bad.safetensors").write_bytes(b"not a model")
     with pytest.raises(ModelError, match="no model can be read"):
         load(tmp_path / "bad.safetensors")
+
+
+@pytest.mark.parametrize("name", ["builtins:print", "os:kill", "math:sqrt"])
+def test_a_file_of_weights_does_not_decide_what_is_run(tmp_path, name: str, capsys) -> None:
+    model = tiny.model()
+    model.settings["encoder"] = name
+    save(model, tmp_path / "m.safetensors")
+    with pytest.raises(ModelError, match=r"must be a class of `torch.nn.Module`|import the module"):
+        load(tmp_path / "m.safetensors")
+    assert capsys.readouterr().out == ""

@@ -31,8 +31,9 @@ class AdversarialSearch:
     Minimises, for each text, Σ_k [−JSD(α_k, α) + penalty · max(0, TVD_k − ε)] − mean_{k,l} JSD(α_k, α_l); starts
     are softmaxes of log-uniform values plus normal noise of deviation 3. The answer is the furthest of the
     starts that ends with TVD ≤ ε, or the model's own attention at 0. A lower bound, and labelled so: there is
-    no certified value. Source: Jain & Wallace 2019, equation 5; steps, rate and penalty as their code has
-    them, ε as this spec gives it for both margin and selection. Oracle: the exact solution is never below it.
+    no certified value. The steps amplify rounding: in other company a text's value may move by some 1e-4.
+    Source: Jain & Wallace 2019, equation 5; steps, rate and penalty as their code has them, ε as this spec gives it
+    for both margin and selection. Oracle: the exact solution is never below it.
     """
 
     epsilon: float | None = None

@@ -29,6 +29,9 @@ SCORERS: dict[str, type[Additive] | type[Dot]] = {"additive": Additive, "dot": D
 
 POOL = Site("pool", "pool")
 
+_CHANGED = 2**26
+"""Most numbers (a quarter of a gigabyte) that are kept of the changed states of one block of left-out tokens."""
+
 
 @dataclass(frozen=True, slots=True)
 class States:
@@ -158,22 +161,33 @@ class AttentiveModel(nn.Module):
     def delete_each(self, batch: Batch) -> Float[Tensor, "batch token output"]:
         """Logits with each audited token left out; the encoder recomputes only the states that change.
 
-        Memory grows with the square of the length: a score for each pair of tokens, and what the read-out adds up
-        for each state that changes.
+        Tokens are left out a block at a time, so that memory does not grow with the square of the length.
         """
         if not isinstance(self.encoder, SharesDeletions):
             return delete_each_by_trace(self, batch)
-        deletable = batch.audit_mask & (batch.n_audited > 1)[:, None]
+        width = batch.token_ids.shape[1]
+        at_once = max(1, _CHANGED // (len(batch) * width * self.readout.part))
+        blocks = [slice(start, start + at_once) for start in range(0, width, at_once)]
+        return torch.cat([self._without(batch, block) for block in blocks], dim=1)
+
+    def _without(self, batch: Batch, block: slice) -> Float[Tensor, "batch deleted output"]:
+        """Logits with each token of a block of positions left out."""
+        deletable = torch.zeros_like(batch.audit_mask)
+        deletable[:, block] = (batch.audit_mask & (batch.n_audited > 1)[:, None])[:, block]
         query = self._query(batch)
         states, changes = self.encoder.deletions(self.embed(batch), batch.token_mask, deletable)
         scores = self.scorer(states, None if query is None else query[:, None])
-        width = batch.token_ids.shape[1]
-        all_scores = scores[:, None, :].repeat(1, width, 1)  # [batch, deleted, token]
+        width = states.shape[1]
+        positions_left_out = torch.arange(width, device=self.device)[block]
+        all_scores = scores[:, None, :].repeat(1, len(positions_left_out), 1)  # [batch, deleted, token]
         changed = []
         for rows, deleted, positions, new in changes:
+            deleted = deleted - block.start
             all_scores[rows, deleted, positions] = self.scorer(new, None if query is None else query[rows])
             changed.append((rows, deleted, positions, self.readout.project(new)))
-        gone = torch.eye(width, dtype=torch.bool, device=self.device) & deletable[:, None, :]
+        gone = (positions_left_out[:, None] == torch.arange(width, device=self.device)) & deletable[
+            :, block, None
+        ]
         allowed = batch.audit_mask[:, None, :] & ~gone
         weights = torch.softmax(all_scores.masked_fill(~allowed, float("-inf")), dim=-1)
         projected = self.readout.project(states)

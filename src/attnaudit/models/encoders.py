@@ -203,11 +203,11 @@ ENCODERS: dict[str, Callable[[int, int], Any]] = {
 def encoder_named(name: str) -> Callable[[int, int], Any]:
     """What makes an encoder from the sizes of its input and of its units: of `ENCODERS`, or `module:Class`.
 
-    A module from outside must have been imported by then: the name may come from a file of weights, and a file must
-    not decide what is run.
+    A module from outside must have been imported by then, and the name must be of an `nn.Module`: it may come from a
+    file of weights, and a file must not decide what is run.
 
     Raises:
-        ModelError: no such encoder, or its module is not imported.
+        ModelError: no such encoder, its module is not imported, or it is not an encoder.
     """
     if name in ENCODERS:
         return ENCODERS[name]
@@ -217,9 +217,12 @@ def encoder_named(name: str) -> Callable[[int, int], Any]:
     if module not in sys.modules:
         raise ModelError(f"encoder `{name}`: import the module `{module}` first")
     try:
-        return pkgutil.resolve_name(name)
+        found = pkgutil.resolve_name(name)
     except (AttributeError, ValueError) as error:
         raise ModelError(f"encoder `{name}` cannot be found: {error}") from None
+    if not (isinstance(found, type) and issubclass(found, nn.Module)):
+        raise ModelError(f"encoder `{name}` must be a class of `torch.nn.Module`, found {found!r:.80}")
+    return found
 
 
 def _mirror(mask: Bool[Tensor, "batch token"]) -> Int[Tensor, "batch token"]:

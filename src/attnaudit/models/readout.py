@@ -1,7 +1,8 @@
 """From the attended context to class probabilities: a linear layer, or the paper's small tanh layer for QA and NLI.
 
 A head is linear in the context up to its first layer, which is what leave-one-out and the read-outs of the
-counterfactuals build on: `project` maps a state to where contexts are added up, `finish` goes on from the sum.
+counterfactuals build on: `project` maps a state to where contexts are added up (`part` numbers), `finish` goes on
+from the sum.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ class LinearHead(nn.Linear):
 
     def __init__(self, dim: int, outputs: int) -> None:
         super().__init__(dim, 1 if outputs == 2 else outputs)
+        self.part = self.out_features
 
     def project(self, states: Float[Tensor, "*rows dim"]) -> Float[Tensor, "*rows part"]:
         """What each state adds to the logits when it has all the attention."""
@@ -53,6 +55,7 @@ class TanhHead(nn.Module):
         self.projection = nn.Linear(dim, dim // 2)
         self.query_projection = nn.Linear(query_dim, dim // 2)
         self.output = nn.Linear(dim // 2, outputs)
+        self.part = dim // 2
 
     def project(self, states: Float[Tensor, "*rows dim"]) -> Float[Tensor, "*rows part"]:
         """What each state adds to the inputs of the tanh when it has all the attention."""

@@ -50,7 +50,7 @@ def data_table(*, store: str | Path) -> Iterator[DataRow]:
     """A row for each corpus of the paper, in its order; reading a large one takes half a minute.
 
     Args:
-        store: folder of finished runs; the newest of the paper's main model gives the score.
+        store: folder of finished runs; the newest whole one of the paper's main model gives the score.
     """
     for name, corpus in published.corpora().items():
         table = corpus.table1
@@ -99,7 +99,10 @@ def _score(store: Path, corpus: str, metric: str) -> float | None:
             continue  # another version's, or damaged: it gives no score
         asked = manifest["spec"]
         main = (asked["model"].get("encoder"), asked["model"].get("attention")) == ("bilstm", "additive")
-        if asked["task"]["name"] == corpus and main and manifest.get("numbers_version") == NUMBERS_VERSION:
+        whole = asked["limit"] is None and asked["train"]["epochs"] is None
+        whole = whole and asked["task"].get("preparation", "paper-1") == "paper-1"
+        current = manifest.get("numbers_version") == NUMBERS_VERSION
+        if asked["task"]["name"] == corpus and main and whole and current:
             found.append((manifest["created"], path.parent))
     if not found:
         return None

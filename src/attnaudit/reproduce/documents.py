@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from attnaudit.reproduce import ran
 from attnaudit.reproduce.errata import EFFECTS, ERRATA
 from attnaudit.reproduce.findings import (
     DOES_NOT_HOLD,
@@ -22,6 +24,7 @@ from attnaudit.reproduce.findings import (
     Finding,
     counted,
 )
+from attnaudit.reproduce.study import Study
 from attnaudit.reproduce.words import (
     NONE,
     QUANTITIES,
@@ -40,10 +43,19 @@ _JUDGED = ("tolerance", "verdict", "to be known")
 _RISKY = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
-def markdown(table: pa.Table, found: Sequence[Finding]) -> str:
-    """Findings, one table a quantity, and the errata that were needed."""
+def markdown(study: Study, table: pa.Table, found: Sequence[Finding], *, command: str = "") -> str:
+    """What was run, the findings, one table a quantity, and the errata that were needed."""
     rows = table.to_pylist()
-    parts = ["# Jain & Wallace 2019, run again", "", tally(rows), "", "## Findings", ""]
+    parts = [
+        "# Jain & Wallace 2019, run again",
+        "",
+        tally(rows),
+        "",
+        *_ran(study, command),
+        "",
+        "## Findings",
+        "",
+    ]
     for statement, sentence in STATEMENTS.items():
         parts += [f"{statement}. {sentence} {said(found, statement)}", ""]
     parts += _table(
@@ -131,6 +143,20 @@ def said(found: Sequence[Finding], statement: int) -> str:
     if missing := counts.get(NOT_RUN, 0) + counts.get(TOO_FEW, 0):
         rest.append(f"{missing:,} could not be made")
     return "; ".join([first, *rest]) + "."
+
+
+def _ran(study: Study, command: str) -> list[str]:
+    """The section on what was run: the command as it was given, the machine, and a row a model."""
+    lines = ["## What was run", ""]
+    for term, text in ran.facts(study, command):
+        if term == "Command" and command:
+            fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
+            lines += [fence, text, fence, ""]
+        else:
+            lines.append(f"- {term}: {_plain(text)}")
+    head = ("corpus", "model", "vectors", "seeds", "texts audited", "epochs", "time", "not run")
+    names = ("corpus", "model", "vectors", "seeds", "texts", "epochs", "wall", "missing")
+    return [*lines, "", *_table(head, ([run[name] for name in names] for run in ran.models(study)))]
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:

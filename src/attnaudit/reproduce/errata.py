@@ -56,11 +56,20 @@ ERRATA: dict[str, Erratum] = {
         Erratum(
             "stand_in",
             "A stand-in for a corpus that cannot be had",
-            "Clinical notes and the tweets about adverse reactions are not public, and of the CNN questions none "
-            "could be had here. Another corpus of the same kind was run, so only the direction of a result can be "
-            "compared.",
+            "Clinical notes and the tweets about adverse reactions are not public. Where another corpus of the same "
+            "kind was run in their place, only the direction of a result can be compared.",
             NOT_COMPARABLE,
             (*DATA, *_OF_MODELS),
+            ("adr", "diabetes"),
+        ),
+        Erratum(
+            "stand_in_cnn",
+            "A stand-in for the CNN questions",
+            "Where generated questions of the same kind were run in place of those of CNN, only the direction of a "
+            "result can be compared.",
+            NOT_COMPARABLE,
+            (*DATA, *_OF_MODELS),
+            ("cnn",),
         ),
         Erratum(
             "training_sample",

@@ -10,7 +10,7 @@ are this tool's: the paper gives none. The published numbers stand beside it for
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import mean
 
@@ -115,15 +115,7 @@ def _contextual(study: Study) -> Iterator[Finding]:
             continue
         ours = study.of((corpus, encoder, attention, vectors))
         average = study.of((corpus, "average", attention, vectors))
-        a, b = _tau(ours), _tau(average)
-        same = bool(ours) and bool(average) and ours[0].ids == average[0].ids
-        if a is None or b is None:
-            estimate = Estimate(None, None, None, 0)
-        elif same:
-            gap = b - a
-            estimate = inference.mean(gap[np.isfinite(gap)])
-        else:
-            estimate = intervals.difference_of_means(a[np.isfinite(a)], b[np.isfinite(b)])
+        pairs = _pairs(ours, average)
         yield Finding(
             statement=1,
             part=AVERAGE_LESS_CONTEXTUAL,
@@ -131,21 +123,29 @@ def _contextual(study: Study) -> Iterator[Finding]:
             encoder=encoder,
             attention=attention,
             vectors=vectors,
-            estimate=estimate,
+            estimate=_over_seeds([_gap(*pair) for pair in pairs]),
             border=0.0,
             above=True,
             published=_published_gap(corpus, encoder, attention),
-            seeds=min(len(ours), len(average)),
-            paired=same,
+            seeds=_seeds([a for a, _ in pairs]),
+            paired=bool(pairs) and all(a.ids == b.ids for a, b in pairs),
         )
 
 
-def _tau(readings: Sequence[Reading]) -> np.ndarray | None:
-    """τ of attention and gradient of each text, the mean over seeds; NaN where one of them has none."""
-    samples = [r.tau["attention_gradient"] for r in readings if "attention_gradient" in r.tau]
-    if not samples or len({r.ids for r in readings}) > 1:
-        return samples[0] if samples else None
-    return np.mean(samples, axis=0)
+def _pairs(ours: Sequence[Reading], average: Sequence[Reading]) -> list[tuple[Reading, Reading]]:
+    """Runs with a τ of both models, by seed; where they share no seed, in the order of their seeds."""
+    first, second = ([r for r in readings if "attention_gradient" in r.tau] for readings in (ours, average))
+    shared = [(a, b) for a in first for b in second if a.cell.seed == b.cell.seed]
+    return shared or list(zip(first, second, strict=False))
+
+
+def _gap(ours: Reading, average: Reading) -> Estimate:
+    """Mean τ of the average encoder less that of the other, text by text where they audit the same texts."""
+    a, b = ours.tau["attention_gradient"], average.tau["attention_gradient"]
+    if ours.ids != average.ids:
+        return intervals.difference_of_means(a[np.isfinite(a)], b[np.isfinite(b)])
+    gap = b - a
+    return inference.mean(gap[np.isfinite(gap)])
 
 
 def _published_gap(corpus: str, encoder: str, attention: str) -> float | None:
@@ -181,16 +181,16 @@ def _replaceable(study: Study) -> Iterator[Finding]:
         known = None if entry is None else entry.models.get((encoder, attention))
 
         def made(part: str, estimate: Estimate, border: float, above: bool, there: float | None) -> Finding:
-            return Finding(2, part, *model, estimate, border, above, there, len(readings))  # noqa: B023  # called at once
+            return Finding(2, part, *model, estimate, border, above, there, _seeds(readings))  # noqa: B023  # called at once
 
-        yield made(PERMUTED, _over_seeds(readings, _permuted), LITTLE, False, None)
+        yield made(PERMUTED, _over_seeds([_permuted(r) for r in readings]), LITTLE, False, None)
         share = None
         if known is not None:  # of the published classes each counts alike
             share = mean(
                 published.share_from(h, published.JSD_EDGES, FAR) for h in known.jsd_histogram.values()
             )
-        yield made(REPLACED, _over_seeds(readings, _replaced), MOST, True, share)
-        yield made(PEAKED, _over_seeds(readings, _peaked), 0.0, True, _published_peak(known))
+        yield made(REPLACED, _over_seeds([_replaced(r) for r in readings]), MOST, True, share)
+        yield made(PEAKED, _over_seeds([_peaked(r) for r in readings]), 0.0, True, _published_peak(known))
 
 
 def _permuted(reading: Reading) -> Estimate:
@@ -250,11 +250,11 @@ def _one_class(study: Study) -> Iterator[Finding]:
             encoder=encoder,
             attention=attention,
             vectors=vectors,
-            estimate=_over_seeds(readings, _apart),
+            estimate=_over_seeds([_apart(r) for r in readings]),
             border=0.0,
             above=True,
             published=_published_apart(known),
-            seeds=len(readings),
+            seeds=_seeds(readings),
         )
     if not models:
         nothing = Estimate(None, None, None, 0)
@@ -287,9 +287,12 @@ def _counterpart(corpus: str) -> Corpus | None:
     return None if name is None else published.corpora()[name]
 
 
-def _over_seeds(readings: Sequence[Reading], estimate: Callable[[Reading], Estimate]) -> Estimate:
-    """Mean over seeds, from the lowest to the highest end of their intervals."""
-    made = [estimate(reading) for reading in readings]
+def _seeds(readings: Sequence[Reading]) -> int:
+    return len({reading.cell.seed for reading in readings})
+
+
+def _over_seeds(made: Sequence[Estimate]) -> Estimate:
+    """Mean of the estimates of the seeds, from the lowest to the highest end of their intervals."""
     known = [e for e in made if e.value is not None]
     values = [e.value for e in made if e.value is not None]
     if not values:

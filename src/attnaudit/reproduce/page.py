@@ -16,17 +16,23 @@ import pyarrow as pa
 from markupsafe import Markup
 
 from attnaudit.drawing.document import document
-from attnaudit.reproduce import documents, findings, matrix, published
-from attnaudit.reproduce.cell import OK
+from attnaudit.reproduce import documents, findings, matrix, published, ran
 from attnaudit.reproduce.errata import EFFECTS, ERRATA
 from attnaudit.reproduce.figures import FIGURES, SIDES, both_sides
 from attnaudit.reproduce.findings import STATEMENTS, Finding
 from attnaudit.reproduce.matrix import SYMBOLS
-from attnaudit.reproduce.published import BINS, FAR, JSD_BINS_TVD, JSD_SHARE, JSD_WASSERSTEIN, PERMUTATION
+from attnaudit.reproduce.published import (
+    BINS,
+    BRACKET_CERTIFIED,
+    BRACKET_WIDTH,
+    FAR,
+    JSD_BINS_TVD,
+    JSD_SHARE,
+    JSD_WASSERSTEIN,
+    PERMUTATION,
+)
 from attnaudit.reproduce.study import Study
 from attnaudit.reproduce.words import (
-    NONE,
-    duration,
     encoder_name,
     file_name,
     kind,
@@ -123,6 +129,8 @@ PARTS = (
             f"exact_jsd_share_from_{FAR}",
             f"bracket_low_jsd_share_from_{FAR}",
             f"bracket_high_jsd_share_from_{FAR}",
+            BRACKET_WIDTH,
+            BRACKET_CERTIFIED,
         ),
     ),
 )
@@ -156,8 +164,8 @@ def _content(study: Study, table: pa.Table, found: Sequence[Finding], command: s
         "statements": [_statement(number, found) for number in STATEMENTS],
         "parts_list": parts,
         "sizes": matrix.of_sizes(rows),
-        "runs": _runs(study),
-        "facts": _facts(study, command),
+        "runs": ran.models(study),
+        "facts": ran.facts(study, command),
         "errata": [(erratum, touched[erratum.id]) for erratum in ERRATA.values() if touched[erratum.id]],
         "other_errata": [erratum for erratum in ERRATA.values() if not touched[erratum.id]],
         "effects": EFFECTS,
@@ -269,67 +277,3 @@ def _figures(name: str, study: Study, charts: _Charts) -> list[dict[str, Any]]:
             }
         )
     return made
-
-
-# --- tables ----------------------------------------------------------------------------------------------
-
-
-def _runs(study: Study) -> list[dict[str, Any]]:
-    """A row a model: what was run, for how long, and what was not and why."""
-    made = []
-    for model in study.models:
-        cells = [cell for cell in study.cells if cell.model == model]
-        readings = study.of(model)
-        corpus, encoder, attention, vectors = model
-        seconds = [cell.wall_seconds for cell in cells if cell.wall_seconds is not None]
-        recipes = [r.manifest.get("recipe") or {} for r in readings]
-        epochs = {recipe["epochs"] for recipe in recipes if "epochs" in recipe}
-        missing = dict.fromkeys(
-            f"{cell.status.replace('_', ' ')}{f': {cell.reason}' if cell.reason else ''}"
-            for cell in cells
-            if cell.status != OK or cell.result is None
-        )
-        made.append(
-            {
-                "corpus": corpus,
-                "model": model_name(encoder, attention),
-                "vectors": file_name(vectors),
-                "seeds": ", ".join(str(r.cell.seed) for r in readings) or NONE,
-                "texts": f"{len(readings[0].ids):,}" if readings else NONE,
-                "epochs": ", ".join(map(str, sorted(epochs))) or NONE,
-                "wall": duration(sum(seconds)) if seconds else NONE,
-                "missing": "; ".join(missing),
-            }
-        )
-    return made
-
-
-def _facts(study: Study, command: str) -> list[tuple[str, str]]:
-    """Command, machine, versions and times."""
-    manifests = [reading.manifest for reading in study.readings]
-    environments = [manifest.get("environment", {}) for manifest in manifests]
-    seconds = [cell.wall_seconds for cell in study.cells if cell.wall_seconds is not None]
-    packages = _differing(
-        ", ".join(f"{name} {version}" for name, version in e.get("packages", {}).items())
-        for e in environments
-    )
-    facts = [
-        ("Command", command or "not recorded"),
-        ("Planned", f"{len(study.cells):,} training runs of {len(study.models):,} models"),
-        ("Run", f"{len(study.readings):,}"),
-        ("Time in all", duration(sum(seconds)) if seconds else "not recorded"),
-        ("Machine", _differing(str(e.get("platform", "")) for e in environments)),
-        ("Device", _differing(f"{e.get('device', '')}, {e.get('precision', '')}" for e in environments)),
-        ("Threads", _differing(str(e.get("threads", "")) for e in environments)),
-        ("attnaudit", _differing(str(m.get("attnaudit", "")) for m in manifests)),
-        ("Numbers version", _differing(str(m.get("numbers_version", "")) for m in manifests)),
-        ("Python", _differing(str(e.get("python", "")) for e in environments)),
-        ("Packages", packages),
-        ("Source revision", _differing(str(e.get("git") or "") for e in environments)),
-    ]
-    return [(term, text or "not recorded") for term, text in facts]
-
-
-def _differing(values: Any) -> str:
-    """The values that occur, each once."""
-    return "; ".join(dict.fromkeys(value for value in values if value))

@@ -49,6 +49,8 @@ PERMUTATION = "permutation_median_tvd"
 JSD_SHARE = f"paper_jsd_share_from_{FAR}"
 JSD_WASSERSTEIN = "paper_jsd_wasserstein"
 JSD_BINS_TVD = "paper_jsd_bins_tvd"
+BRACKET_WIDTH = "bracket_mean_width"
+BRACKET_CERTIFIED = "bracket_share_certified"
 TABLE1_PERFORMANCE = "table1_performance"
 DATA = ("vocabulary", "mean_length", "train_size", "test_size")
 
@@ -141,18 +143,23 @@ def counterpart(name: str) -> str | None:
 def published_groups(corpus: Corpus, classes: Sequence[str]) -> tuple[str | None, ...]:
     """For each of our classes the published index; None for a class that the paper does not have.
 
-    Names decide; where none is known, two classes are taken in their order.
+    Names decide, never the order: of two classes of which one is known the other is the one that is left, and the
+    labels `0` and `1` of two classes are the published indices.
+
+    >>> published_groups(corpora()["sst"], ("bad", "positive")), published_groups(corpora()["sst"], ("bad", "good"))
+    (('0', '1'), (None, None))
     """
     known = {alias: str(index) for index, names in enumerate(corpus.classes) for alias in names}
     found = tuple(known.get(name.casefold()) for name in classes)
-    if not any(found) and len(classes) == len(corpus.classes) == 2:
-        return ("0", "1")
+    if not len(classes) == len(corpus.classes) == 2:
+        return found
+    if set(classes) == {"0", "1"}:
+        return tuple(classes)
+    if None in found and any(found):
+        other = {"0": "1", "1": "0"}
+        first, second = found
+        return (first or other[second or ""], second or other[first or ""])
     return found
-
-
-def published_group(corpus: Corpus, class_name: str) -> str | None:
-    """The published index of one class by its name; None where that says nothing."""
-    return published_groups(corpus, (class_name,))[0]
 
 
 def figure(corpus: str, encoder: str, attention: str, quantity: str, group: str) -> float | None:
@@ -180,13 +187,16 @@ def figure(corpus: str, encoder: str, attention: str, quantity: str, group: str)
 def original_with_random_vectors(
     corpus: str, encoder: str, attention: str, quantity: str, group: str
 ) -> float | None:
-    """What the original code gave for this quantity when we ran it with random word vectors; None where not run."""
+    """What the original code gave for this quantity when we ran it with random word vectors; None where not run.
+
+    A share of far adversaries counts only from the same JSD on.
+    """
     found = _document()["original_random"]["models"].get(f"{corpus}+{encoder}+{attention}", {})
     for pair in PAIRS:
         for place, statistic in enumerate(("mean", "share_significant")):
             if quantity == f"{pair}_tau_{statistic}":
                 return found.get(pair, {}).get(group, (None, None))[place]
-    known = {JSD_SHARE: "jsd_share_from_0.4"}
+    known = {JSD_SHARE: f"jsd_share_from_{FAR}"}
     return found.get(known.get(quantity, quantity), {}).get(group)
 
 

@@ -32,10 +32,14 @@ class Study:
 
 
 def gather(cells: Sequence[Cell]) -> Study:
-    """Read every run once. This takes most of the time of a comparison.
+    """Read every run once; a cell that is given twice counts once. This takes most of the time of a comparison.
 
     Raises:
         StoreError: a run folder is missing, unfinished or altered.
     """
-    readings = [reading for reading in map(read, cells) if reading is not None]
-    return Study(tuple(cells), tuple(readings))
+    unique: dict[object, Cell] = {}
+    for cell in cells:
+        run = None if cell.result is None else cell.result.manifest["run_id"]
+        unique.setdefault((cell.model, cell.seed, run), cell)
+    readings = [reading for reading in map(read, unique.values()) if reading is not None]
+    return Study(tuple(unique.values()), tuple(readings))

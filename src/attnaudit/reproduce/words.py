@@ -7,6 +7,8 @@ from pathlib import PurePosixPath, PureWindowsPath
 from attnaudit.reproduce.errata import NOT_COMPARABLE, WITH_CARE
 from attnaudit.reproduce.published import (
     BINS,
+    BRACKET_CERTIFIED,
+    BRACKET_WIDTH,
     DATA,
     FAR,
     JSD_BINS_TVD,
@@ -65,6 +67,8 @@ QUANTITIES = {
     f"exact_jsd_share_from_{FAR}": f"share of texts with an ε-max JSD ≥ {FAR}, exact",
     f"bracket_low_jsd_share_from_{FAR}": f"share of texts with an ε-max JSD ≥ {FAR}, at least",
     f"bracket_high_jsd_share_from_{FAR}": f"share of texts with an ε-max JSD ≥ {FAR}, at most",
+    BRACKET_WIDTH: "mean distance of the certified bounds of the ε-max JSD (nats)",
+    BRACKET_CERTIFIED: "share of texts whose bounds lie within 1 % of the upper one",
 }
 """Every quantity by its name in the table, in words."""
 

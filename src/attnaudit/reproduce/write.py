@@ -22,7 +22,7 @@ def write_reproduction(cells: Sequence[Cell], folder: str | Path, *, command: st
     Args:
         cells: everything that was planned, run or not, in the order in which it is to be shown.
         folder: where the files go.
-        command: the command that made the runs, to be shown on the page.
+        command: the command that made the runs, shown as it is given on the page and in the Markdown.
 
     Raises:
         StoreError: a run folder is missing, unfinished or altered, or a file cannot be written.
@@ -31,7 +31,7 @@ def write_reproduction(cells: Sequence[Cell], folder: str | Path, *, command: st
     table, found = compare(study), findings(study)
     contents = (
         page(study, table, found, command=command).encode(),
-        documents.markdown(table, found).encode(),
+        documents.markdown(study, table, found, command=command).encode(),
         documents.csv_bytes(table),
         documents.parquet_bytes(table),
     )

@@ -23,7 +23,7 @@ from attnaudit.tasks import available
 
 MINILM, RANDOM = "minilm", "random"
 
-_LONG = ("imdb", "babi_2", "babi_3", "cnn", "diabetes", "anemia", "planted-clinical")
+_LONG = ("imdb", "babi_2", "babi_3", "cnn", "diabetes", "anemia", "planted-cloze", "planted-clinical")
 """Corpora that take long to learn; unless asked otherwise, only the paper's main model is run on them."""
 
 _MAIN = ("bilstm", "additive")
@@ -57,6 +57,7 @@ SIZES: Mapping[str, Size] = {
     "babi_2": Size(8_500, 96, 100, 1_000, 96),
     "babi_3": Size(8_500, 140, 100, 1_000, 140),
     "cnn": Size(380_000, 760, 25, 3_200, 760),
+    "planted-cloze": Size(10_000, 130, 25, 300, 130),
     "planted-clinical": Size(400, 2_000, 16, 100, 2_000),
 }
 """Of the corpora of the paper, in the order of a page. For estimates of time only."""
@@ -96,7 +97,7 @@ def plan(
     attentions: Sequence[str] = (),
     seeds: Sequence[int] = (0,),
     vectors: str = RANDOM,
-    settings: Mapping[str, Mapping[str, Any]] | None = None,
+    settings: Mapping[str, Any] | None = None,
     limit: int | None = None,
     epochs: int | None = None,
 ) -> list[Planned]:
@@ -117,7 +118,15 @@ def plan(
         SpecError: a name that is unknown, or settings that a task does not take; all at once.
     """
     settings = settings or {}
-    faults = [unknown_name("corpus", name, SIZES) for name in (*only, *settings) if name not in SIZES]
+    # A cell given twice would be counted as two seeds.
+    only, encoders, attentions = (list(dict.fromkeys(names)) for names in (only, encoders, attentions))
+    seeds = list(dict.fromkeys(seeds))
+    faults = [
+        f"the settings of `{name}` must be given as {name}.KEY=VALUE, found `{value}`"
+        for name, value in settings.items()
+        if not isinstance(value, Mapping)
+    ]
+    faults += [unknown_name("corpus", name, SIZES) for name in (*only, *settings) if name not in SIZES]
     faults += [unknown_name("encoder", e, KNOWN["encoder"]) for e in encoders if e not in KNOWN["encoder"]]
     faults += [
         unknown_name("attention", a, KNOWN["attention"]) for a in attentions if a not in KNOWN["attention"]
@@ -178,15 +187,16 @@ def run(
 
 
 def collect(planned: Sequence[Planned], *, store: str | Path = "runs") -> list[Cell]:
-    """The cells as far as the store has finished runs of them; nothing is run, and no corpus is read."""
-    found: dict[str, Path] = {}
-    for path in sorted(Path(store).glob(f"*/{stored.MANIFEST}")):
+    """The cells as far as the store has finished runs of them, the newest; nothing is run, no corpus is read."""
+    known = []
+    for path in Path(store).glob(f"*/{stored.MANIFEST}"):
         try:
             manifest = stored.read_manifest(path.parent)
         except StoreError:
             continue  # another version's, or damaged: for this collection it is not there
         if manifest.get("numbers_version") == NUMBERS_VERSION:
-            found[json.dumps(manifest["spec"], sort_keys=True)] = path.parent
+            known.append((manifest["created"], json.dumps(manifest["spec"], sort_keys=True), path.parent))
+    found = {spec: folder for _, spec, folder in sorted(known)}  # of several, on changed data, the newest
     cells = []
     for cell in planned:
         folder = found.get(json.dumps(cell.spec.plain(), sort_keys=True)) if cell.spec else None
@@ -255,5 +265,5 @@ def _seconds(cell: Planned, limit: int | None, epochs: int | None) -> float:
         size.train * size.tokens * (epochs or size.epochs) * (small if cell.corpus in _SMALL else usual)
     )
     audited = min(size.audited, limit or size.audited)
-    growth = (size.audited_tokens / 20) ** 1.3
+    growth = (size.audited_tokens / 20) ** 1.5
     return training / 1e6 + audited * _AUDIT_MILLISECONDS[cell.encoder] * growth / 1e3 + 5.0

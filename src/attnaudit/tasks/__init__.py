@@ -137,4 +137,5 @@ def _summary(task: Callable[..., Corpus]) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names)
+    more = f" and {len(names) - 12} more" if len(names) > 12 else ""
+    return ", ".join(f"`{name}`" for name in names[:12]) + more

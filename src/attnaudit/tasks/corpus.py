@@ -91,6 +91,34 @@ def divided(corpus: Corpus, *, seed: int) -> Corpus:
     return replace(corpus, splits=ordered, notes=tuple(notes))
 
 
+def read_as(corpus: Corpus, attended: str, query: str | None) -> Corpus:
+    """The same corpus with its fields named as a model knows them: an earlier model, put to other data.
+
+    Raises:
+        DataError: the model reads a second text and the corpus has none, or the other way round.
+    """
+    if (corpus.query is None) != (query is None):
+        has, wants = ("no", f"a `{query}`") if query is not None else (f"a `{corpus.query}`", "none")
+        raise DataError(
+            f"corpus `{corpus.name}` has {has} text to be read beside the `{corpus.attended}`, and the model reads "
+            f"{wants}. Give a corpus of the same kind (`--query-column`), or another model."
+        )
+    names = {corpus.attended: attended} | ({corpus.query: query} if corpus.query and query else {})
+    if all(old == new for old, new in names.items()):
+        return corpus
+
+    def renamed(instance: Instance) -> Instance:
+        rationales = tuple(
+            tuple(replace(span, field=names.get(span.field, span.field)) for span in spans)
+            for spans in instance.rationales
+        )
+        fields = {names.get(name, name): text for name, text in instance.fields.items()}
+        return replace(instance, fields=fields, rationales=rationales)
+
+    splits = {name: tuple(map(renamed, instances)) for name, instances in corpus.splits.items()}
+    return replace(corpus, splits=splits, attended=attended, query=query)
+
+
 def drawn(instances: tuple[Instance, ...], count: int, *, seed: int) -> tuple[Instance, ...]:
     """`count` of the instances, drawn with `seed`, in their first order; all when there are no more."""
     if count >= len(instances):

@@ -117,6 +117,41 @@ def test_without_the_papers_search_its_numbers_were_not_run(tmp_path):
     assert of_model(table, "bracket_high_jsd_share_from_0.4025")["value"] == 1
 
 
+def test_the_bounds_of_the_bracket_lie_so_far_apart(tmp_path):
+    lower = [0.596, 0.58, 0.5, None] * 10  # the upper bound is .6
+    table = reproduction([cell(made_run(tmp_path, "a", jsd={"adversarial_bracket": lower}))])
+    width = of_model(table, "bracket_mean_width", "overall")
+    assert width["value"] == pytest.approx((0.004 + 0.02 + 0.1) / 3)
+    assert width["low"] < width["value"] < width["high"]
+    assert (width["n"], width["n_undefined"]) == (30, 10)
+    certified = of_model(table, "bracket_share_certified", "overall")
+    assert certified["value"] == pytest.approx(1 / 3)
+    assert 0.1 < certified["low"] < 1 / 3 < certified["high"] < 0.6
+    for row in (width, certified):
+        assert (row["published"], row["verdict"], row["reason"]) == (
+            None,
+            "not_published",
+            ["search_below_optimum"],
+        )
+
+
+def test_without_a_bracket_it_has_no_width(tmp_path):
+    table = reproduction([cell(made_run(tmp_path, "a", jsd={"adversarial_exact": 0.2}))])
+    assert not {"bracket_mean_width", "bracket_share_certified"} & set(table["quantity"].to_pylist())
+
+
+def test_a_cell_given_twice_is_one_seed(tmp_path):
+    run = made_run(tmp_path, "a", sizes=SST_SIZES)
+    row = of_model(reproduction([cell(run), cell(run)]), "attention_gradient_tau_mean")
+    assert (row["seeds"], row["seed_low"], row["run_id"]) == (1, None, "a")
+
+
+def test_two_runs_of_one_seed_are_one_seed(tmp_path):
+    runs = [made_run(tmp_path, name, swaps=swaps) for name, swaps in (("a", 0), ("b", 1))]
+    row = of_model(reproduction([cell(run) for run in runs]), "attention_gradient_tau_mean")
+    assert (row["seeds"], row["value"], row["run_id"]) == (1, pytest.approx(1 - 1 / 28), "a, b")
+
+
 def test_a_cell_without_a_run_lists_what_is_published():
     table = reproduction([cell(None, corpus="snli", status="not_run")])
     assert {row["verdict"] for row in table.to_pylist()} == {"not_run"}
@@ -138,16 +173,29 @@ def test_snli_classes_are_matched_by_name(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "run", "reason"),
     [
-        ({"corpus": "planted-clinical"}, {}, "stand_in"),
-        ({"corpus": "agnews"}, {"sizes": {"train": {"n": 2000}, "dev": {"n": 400}}}, "training_sample"),
+        ({"corpus": "planted-clinical"}, {"classes": ("absent", "present")}, "stand_in"),
+        ({"corpus": "ade"}, {"classes": ("no effect", "adverse effect")}, "stand_in"),
+        (
+            {"corpus": "agnews"},
+            {"classes": ("World", "Business"), "sizes": {"train": {"n": 2000}, "dev": {"n": 400}}},
+            "training_sample",
+        ),
     ],
 )
 def test_what_cannot_be_compared_has_no_verdict(tmp_path, changes, run, reason):
     table = reproduction([cell(made_run(tmp_path, "a", **run), **changes)])
-    row = of_model(table, "attention_gradient_tau_mean")
+    row = of_model(table, "attention_gradient_tau_mean", f"predicted {run['classes'][0]}")
     assert row["verdict"] == "not_comparable"
     assert row["reason"][0] == reason
     assert row["published"] is not None
+
+
+def test_the_stand_in_for_cnn_is_named_where_it_was_run(tmp_path):
+    run = made_run(tmp_path, "a", classes=("a", "b", "c", "d", "e"))
+    for corpus, needed in (("planted-cloze", True), ("cnn", False)):
+        rows = reproduction([cell(run, corpus=corpus)]).to_pylist()
+        assert any("stand_in_cnn" in row["reason"] for row in rows) is needed
+        assert not any("stand_in" in row["reason"] for row in rows)
 
 
 def test_babi_3_is_another_version_and_has_no_classes(tmp_path):

@@ -30,6 +30,35 @@ def test_other_texts_are_compared_unpaired_and_the_other_way_does_not_hold(tmp_p
     assert (finding.verdict, finding.paired) == ("does not hold", False)
 
 
+def test_seeds_that_audit_different_texts_all_count(tmp_path):
+    cells = []
+    for seed, (swaps, n) in enumerate([(1, 30), (3, 40)]):
+        cells.append(cell(made_run(tmp_path, f"a{seed}", swaps=swaps, n=n), seed=seed))
+        cells.append(cell(made_run(tmp_path, f"b{seed}", n=n), encoder="average", seed=seed))
+    finding = one(of(cells), f.AVERAGE_LESS_CONTEXTUAL)
+    assert finding.estimate.value == pytest.approx((2 + 6) / 2 / 28)
+    assert (finding.estimate.low, finding.estimate.high) == (pytest.approx(2 / 28), pytest.approx(6 / 28))
+    assert (finding.seeds, finding.paired, finding.estimate.n) == (2, True, 30)
+
+
+def test_encoders_without_a_seed_in_common_are_paired_in_order(tmp_path):
+    cells = [
+        cell(made_run(tmp_path, "a", swaps=2), seed=1),
+        cell(made_run(tmp_path, "b"), encoder="average", seed=0),
+    ]
+    finding = one(of(cells), f.AVERAGE_LESS_CONTEXTUAL)
+    assert (finding.estimate.value, finding.seeds) == (pytest.approx(4 / 28), 1)
+
+
+def test_a_cell_given_twice_is_one_seed_of_a_finding(tmp_path):
+    run = made_run(tmp_path, "a")
+    average = cell(made_run(tmp_path, "b"), encoder="average")
+    found = of([cell(run), cell(run), average, average])
+    assert {finding.seeds for finding in found if finding.statement < 3 and finding.encoder == "bilstm"} == {
+        1
+    }
+
+
 def test_without_the_average_encoder_there_is_no_first_finding(tmp_path):
     found = of([cell(made_run(tmp_path, "a"))])
     assert one(found, f.AVERAGE_LESS_CONTEXTUAL).verdict == "not run"

@@ -3,16 +3,20 @@ import io
 import re
 import subprocess
 import sys
+from html import unescape
 
 import pyarrow.parquet as pq
 import pytest
 
 from attnaudit.reproduce import reproduction, write_reproduction
 from attnaudit.reproduce.compare import compare
+from attnaudit.reproduce.documents import markdown
 from attnaudit.reproduce.figures import FIGURES, SIDES
 from attnaudit.reproduce.findings import findings
 from attnaudit.reproduce.page import page
+from attnaudit.reproduce.ran import facts
 from attnaudit.reproduce.study import gather
+from attnaudit.reproduce.words import QUANTITIES, capital
 from tests.unit.report.test_page import Outline
 from tests.unit.reproduce.runs import SST_SIZES, cell, made_run
 
@@ -26,7 +30,7 @@ def cells(tmp_path_factory):
     return [
         cell(made_run(folder, "a", sizes=SST_SIZES, jsd=jsd, swaps=2), wall_seconds=90.0),
         cell(made_run(folder, "b", jsd=jsd), encoder="average"),
-        cell(made_run(folder, "c", classes=("<b>x</b>", "=1+1")), corpus="planted-clinical"),
+        cell(made_run(folder, "c", classes=("<b>x</b>", "present")), corpus="planted-clinical"),
         cell(None, corpus="snli", encoder="cnn", attention="dot", status="budget", reason=BAD),
     ]
 
@@ -48,6 +52,47 @@ def test_all_four_files_are_written(cells, tmp_path):
     text = paths[1].read_text()
     assert "| sst | BiLSTM | additive | random | predicted negative |" in text
     assert "<b>" not in text
+
+
+COMMAND = "attnaudit reproduce jain2019 --vectors '/data/my vectors/wiki.simple.vec'  --output ~/out"
+
+
+def test_the_command_stands_as_it_was_given(cells):
+    study = gather(cells)
+    table, found = compare(study), findings(study)
+    assert unescape(page(study, table, found, command=COMMAND)).count(f"<code>{COMMAND}</code>") == 1
+    assert f"```\n{COMMAND}\n```" in markdown(study, table, found, command=COMMAND)
+    assert "````\na ``` b\n````" in markdown(study, table, found, command="a ``` b")
+    assert "- Command: not recorded" in markdown(study, table, found)
+
+
+def test_the_markdown_says_at_the_top_what_was_run(cells):
+    study = gather(cells)
+    text = markdown(study, compare(study), findings(study), command="c")
+    start = text.index("## What was run")
+    section = text[start : text.index("## Findings")]
+    assert start < 400
+    for term, fact in facts(study, "c"):
+        assert term == "Command" or f"- {term}: {fact}" in section.splitlines()
+    assert "- Packages: numpy 2" in section
+    lines = section.splitlines()
+    assert "- Device: not recorded" in lines
+    assert "| corpus | model | vectors | seeds | texts audited | epochs | time | not run |" in lines
+    assert "| sst | BiLSTM, additive | random | 0 | 40 | – | 1 min 30 s |  |" in lines
+    assert (
+        "| snli | CNN, dot | random | – | – | – | – | budget: &lt;/script>&lt;script>alert(1)&lt;/script> |"
+        in lines
+    )
+
+
+def test_the_optimum_shows_how_far_the_bounds_lie_apart(tmp_path):
+    study = gather([cell(made_run(tmp_path, "a", jsd={"adversarial_bracket": 0.2}))])
+    table, found = compare(study), findings(study)
+    html, text = page(study, table, found), markdown(study, table, found)
+    optimum = html[html.index('id="optimum"') : html.index('id="errata"')]
+    for quantity in ("bracket_mean_width", "bracket_share_certified"):
+        assert capital(QUANTITIES[quantity]) in optimum
+        assert f"## {capital(QUANTITIES[quantity])}" in text
 
 
 def test_the_page_is_well_built_small_and_needs_nothing_else(html):

@@ -107,12 +107,39 @@ def test_an_unknown_corpus_is_refused():
         figure("imbd", "bilstm", "additive", "accuracy", "overall")
 
 
-def test_classes_are_matched_by_name_and_two_unknown_ones_by_order():
-    snli = corpora()["snli"]
-    assert published.published_groups(snli, ("contradiction", "Entailment", "neutral")) == ("1", "2", "0")
-    assert published.published_groups(snli, ("a", "b", "c")) == (None, None, None)
-    assert published.published_groups(corpora()["adr"], ("no", "yes")) == ("0", "1")
-    assert published.published_groups(corpora()["sst"], ("positive", "negative")) == ("1", "0")
+@pytest.mark.parametrize(
+    ("corpus", "classes", "groups"),
+    [
+        ("snli", ("contradiction", "Entailment", "neutral"), ("1", "2", "0")),
+        ("snli", ("contradiction", "b", "neutral"), ("1", None, "0")),
+        ("snli", ("0", "1", "2"), (None, None, None)),  # which was numbered otherwise by a later generation
+        ("sst", ("positive", "negative"), ("1", "0")),
+        # One of two is known: the other is the one that is left, wherever it stands.
+        ("adr", ("anything", "adverse effect"), ("0", "1")),
+        ("adr", ("adverse effect", "anything"), ("1", "0")),
+        ("sst", ("bad", "positive"), ("0", "1")),
+        ("sst", ("negative", "neutral", "positive"), ("0", None, "1")),
+        # None is known: the order says nothing.
+        ("adr", ("no", "yes"), (None, None)),
+        ("anemia", ("absent", "present"), (None, None)),
+        # Labels that are the published indices.
+        ("adr", ("0", "1"), ("0", "1")),
+        ("diabetes", ("1", "0"), ("1", "0")),
+        ("sst", ("0", "1", "2"), (None, None, None)),
+        ("cnn", ("0", "1"), (None, None)),
+        # Classes of the corpora that stand in.
+        ("adr", ("no effect", "adverse effect"), ("0", "1")),
+        ("diabetes", ("absent", "present"), ("0", "1")),
+    ],
+)
+def test_classes_are_matched_by_name_and_never_by_order(corpus, classes, groups):
+    assert published.published_groups(corpora()[corpus], classes) == groups
+
+
+def test_classes_of_generated_stand_ins_are_known():
+    from attnaudit.tasks.planted_clinical_language import CLASSES
+
+    assert published.published_groups(corpora()["diabetes"], CLASSES) == ("0", "1")
 
 
 def test_stand_ins_have_a_counterpart_and_others_none():
@@ -138,9 +165,16 @@ def test_the_original_code_under_random_vectors_is_kept_apart():
     assert original_with_random_vectors(*place, "attention_gradient_tau_mean", "0") == 0.198
     assert original_with_random_vectors(*place, "attention_gradient_tau_share_significant", "1") == 0.22
     assert original_with_random_vectors(*place, "attention_gradient_tau_std", "1") is None
-    assert original_with_random_vectors(*place, published.JSD_SHARE, "overall") == 0.892
     assert original_with_random_vectors("babi_1", *place[1:], "permutation_median_tvd", "overall") == 0.921
     assert original_with_random_vectors("imdb", *place[1:], "accuracy", "overall") is None
+
+
+def test_a_share_counted_from_another_threshold_is_withheld(monkeypatch):
+    place = ("sst", "bilstm", "additive", published.JSD_SHARE, "overall")
+    assert original_with_random_vectors(*place) is None  # the original counts above .4
+    alike = {"sst+bilstm+additive": {f"jsd_share_from_{published.FAR}": {"overall": 0.9}}}
+    monkeypatch.setattr(published, "_document", lambda: {"original_random": {"models": alike}})
+    assert original_with_random_vectors(*place) == 0.9
 
 
 def test_sources_are_named():

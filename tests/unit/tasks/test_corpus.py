@@ -2,7 +2,7 @@ import pytest
 
 from attnaudit.errors import DataError
 from attnaudit.instance import Instance, Span
-from attnaudit.tasks.corpus import Corpus, digest, divided, drawn
+from attnaudit.tasks.corpus import Corpus, digest, divided, drawn, read_as
 
 
 def instances(count, start=0):
@@ -137,3 +137,19 @@ def test_the_digest_does_not_depend_on_the_order_of_fields():
 
 def test_the_digest_depends_on_the_order_of_instances():
     assert digest(GOLDEN) != digest(GOLDEN[::-1])
+
+
+def test_fields_are_named_as_an_earlier_model_knows_them():
+    span = Span("query", 0, 3)
+    pair = Instance("a", {"text": "It rains.", "query": "Is it dry?"}, 0, ((span,),))
+    corpus = Corpus("mine", ("no", "yes"), {"all": (pair,)}, attended="text", query="query")
+    read = read_as(corpus, "premise", "hypothesis")
+    assert read.splits["all"][0].fields == {"premise": "It rains.", "hypothesis": "Is it dry?"}
+    assert read.splits["all"][0].rationales == ((Span("hypothesis", 0, 3),),)
+    assert (read.attended, read.query) == ("premise", "hypothesis")
+    assert read_as(corpus, "text", "query") is corpus
+    with pytest.raises(DataError, match="model reads none"):
+        read_as(corpus, "text", None)
+    single = Corpus("mine", ("no", "yes"), {"all": (pair,)})
+    with pytest.raises(DataError, match="--query-column"):
+        read_as(single, "premise", "hypothesis")
