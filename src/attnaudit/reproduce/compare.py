@@ -503,6 +503,7 @@ def _why_absent(corpus: Corpus | None, encoder: str, attention: str, quantity: s
         "undefined_as_nan": is_nan,
         "ceiling_not_published": True,
         "by_class_only": by_class and quantity != TABLE1_PERFORMANCE,
+        "class_not_matched": bool(corpus.classes) and not group,
         "empty_there": quantity != PERMUTATION and not by_class,
         "search_below_optimum": True,
     }
@@ -513,6 +514,7 @@ def _why_absent(corpus: Corpus | None, encoder: str, attention: str, quantity: s
         "search_below_optimum",
         "undefined_as_nan",
         "by_class_only",
+        "class_not_matched",
         "empty_there",
     )
     return next((id for id in order if id in candidates and fits[id]), general)

@@ -164,6 +164,14 @@ ERRATA: dict[str, Erratum] = {
             discrepancies=(8,),
         ),
         Erratum(
+            "class_not_matched",
+            "A class whose name is not known",
+            "Our classes are matched with the published ones by name, never by their order. A name that no published "
+            "class is known by says nothing, so the class is held against none of them.",
+            NO_NUMBER,
+            (*DATA, *_OF_MODELS),
+        ),
+        Erratum(
             "empty_there",
             "No published text in this group",
             "The published plot draws nothing here: no text of that class had such a largest weight.",

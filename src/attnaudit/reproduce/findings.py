@@ -265,7 +265,8 @@ def _apart(reading: Reading) -> Estimate:
     if reading.permutation is None or len(reading.classes) != 2:
         return Estimate(None, None, None, 0)
     there = np.isfinite(reading.permutation)
-    first, second = (reading.permutation[there & (reading.prediction == k)] for k in (0, 1))
+    order = sorted((0, 1), key=lambda k: reading.published_class(k) or str(k))
+    first, second = (reading.permutation[there & (reading.prediction == k)] for k in order)
     if min(len(first), len(second)) < FEWEST:
         return Estimate(None, None, None, len(first) + len(second))
     return intervals.difference_of_medians(first, second)

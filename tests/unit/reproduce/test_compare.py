@@ -190,6 +190,20 @@ def test_what_cannot_be_compared_has_no_verdict(tmp_path, changes, run, reason):
     assert row["published"] is not None
 
 
+def test_a_class_of_an_unknown_name_is_held_against_nothing(tmp_path):
+    table = reproduction([cell(made_run(tmp_path, "a", classes=("bad", "good")))])
+    for quantity, group in (
+        ("attention_gradient_tau_mean", "predicted bad"),
+        ("permutation_median_tvd_0.25_0.50", "predicted good"),
+        ("f1", "class good"),
+    ):
+        row = of_model(table, quantity, group)
+        assert (row["published"], row["verdict"]) == (None, "not_published")
+        assert row["reason"] == ["class_not_matched"]
+    there = of_model(table, "attention_gradient_tau_mean", "predicted negative")
+    assert (there["verdict"], there["value"]) == ("not_run", None)
+
+
 def test_the_stand_in_for_cnn_is_named_where_it_was_run(tmp_path):
     run = made_run(tmp_path, "a", classes=("a", "b", "c", "d", "e"))
     for corpus, needed in (("planted-cloze", True), ("cnn", False)):

@@ -94,6 +94,16 @@ def test_one_class_moves(tmp_path):
     assert 0.7 < finding.published < 0.85
 
 
+@pytest.mark.parametrize(
+    ("classes", "verdict"),
+    [(("diabetes", "no diabetes"), "does not hold"), (("a", "b"), "holds")],  # published: without it, with it
+)
+def test_the_second_class_is_that_of_the_paper(tmp_path, classes, verdict):
+    tvd = np.where(np.arange(40) % 2, 0.8, 0.04)
+    found = of([cell(made_run(tmp_path, "a", tvd=tvd, classes=classes), corpus="diabetes")])
+    assert one(found, f.CLASSES_APART).verdict == verdict
+
+
 def test_an_interval_over_the_border_is_undetermined(tmp_path):
     tvd = np.where(np.arange(40) < 20, 0.05, 0.15)
     found = of([cell(made_run(tmp_path, "a", tvd=tvd))])
