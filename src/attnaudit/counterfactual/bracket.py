@@ -12,13 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from attnaudit.counterfactual.bracket_lower import Problem, farthest_found
+from attnaudit.counterfactual.bracket_lower import farther, farthest_found
+from attnaudit.counterfactual.bracket_problem import Problem
 from attnaudit.counterfactual.bracket_relaxation import Relaxation
 from attnaudit.counterfactual.bracket_upper import CLOSED, BranchAndBound
 from attnaudit.readout import LinearReadout, Readout
 from attnaudit.stats.divergence import LN2
 
 _ROUNDING = 1e-9
+_OPEN = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,5 +66,7 @@ def bracket(
         if relaxation.binding:
             search = BranchAndBound(problem.edges, relaxation, float(problem.jsd(weights)))
             upper = min(trivial, search.upper(nodes))
+        if upper - problem.jsd(weights) > _OPEN * upper:
+            weights = farther(problem, weights)
     lower = float(problem.jsd(weights))
     return Bracket(lower, min(max(lower, upper) + _ROUNDING, LN2), weights, trivial)
