@@ -248,9 +248,10 @@ def reproduce(
     ] = None,
     seeds: Annotated[str, typer.Option(help="Seeds, with commas; each is a training run.")] = "0",
     vectors: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
-            help="Word vectors: a file, `minilm`, or `random` (minilm where it is installed; bAbI random always)."
+            help="Word vectors: a file, `minilm`, or `random`; repeat for several, a run each (minilm where it is "
+            "installed; bAbI random always)."
         ),
     ] = None,
     settings: Annotated[
@@ -290,7 +291,7 @@ def reproduce(
         encoders=_split(encoder),
         attentions=_split(attention),
         seeds=_seeds(seeds),
-        vectors=vectors or jain2019.default_vectors(),
+        vectors=vectors or [jain2019.default_vectors()],
         settings=given,
         limit=limit,
         epochs=epochs,
@@ -301,8 +302,7 @@ def reproduce(
     if collect:
         cells = jain2019.collect(planned, store=store)
     else:
-        names = [f"{p.corpus} {p.encoder} {p.attention} {p.seed}" for p in planned if p.spec is not None]
-        with sweep_bars(names) as (watch, ended):
+        with sweep_bars(planned) as (watch, ended):
             cells = []
             for cell in jain2019.run(
                 planned, store=store, device=device.value, threads=threads, jobs=jobs, watch=watch
@@ -404,6 +404,8 @@ def _audit(spec: Spec, store: Path, device: Device, threads: int, *, as_json: bo
     from attnaudit.report import write_report
     from attnaudit.run import audit
 
+    if spec.modules:
+        sys.path.append(str(Path.cwd()))  # a script's own folder is not the one it is started in
     with progress_bars(quiet=as_json) as progress:
         result = audit(spec, store=store, device=device.value, threads=threads, progress=progress)
     try:

@@ -92,7 +92,7 @@ def audit(
     counterfactuals = [
         _resolved("counterfactual", entry, _counterfactual, faults) for entry in spec.counterfactuals
     ]
-    if isinstance(spec.model, asked.Attentive) and ":" in spec.model.encoder:
+    if spec.model.encoder is not None and ":" in spec.model.encoder:
         _imported(spec.model.encoder, faults)
     if faults:
         raise SpecError(*faults)
@@ -137,6 +137,9 @@ def _planned(spec: asked.Spec, given: AttentiveModel | None) -> _Plan:
     if isinstance(spec.model, asked.Earlier):
         earlier = Path(spec.model.run)
         manifest = stored.read_manifest(earlier)
+        encoder = manifest["model"]["encoder"]
+        if spec.model.encoder not in (None, encoder):
+            raise SpecError(f"{earlier}: its encoder is `{encoder}`, and `{spec.model.encoder}` was given")
         classes = tuple(manifest["classes"])
         fields = manifest["model"].get("attended", "text"), manifest["model"].get("query")
         model_digest = manifest["files"][stored.MODEL]["sha256"]
@@ -334,12 +337,7 @@ def _coverage(draft: stored.Draft) -> dict[str, Any] | None:
 
 def _sources(spec: asked.Spec) -> list[str]:
     """Digests of the modules that are named from outside, so that numbers are made again when one is edited."""
-    entries = [spec.task, *spec.measures, *spec.counterfactuals]
-    names = [entry.name for entry in entries if isinstance(entry, asked.Outside)]
-    if isinstance(spec.model, asked.Attentive) and ":" in spec.model.encoder:
-        names.append(spec.model.encoder)
-    modules = [name.partition(":")[0] for name in names]
-    files = [importlib.util.find_spec(name) for name in modules]
+    files = [importlib.util.find_spec(name) for name in spec.modules]
     return [_file_digest(file.origin) for file in files if file is not None and file.origin is not None]
 
 

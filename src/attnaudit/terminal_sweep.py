@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
@@ -12,7 +13,7 @@ from rich.table import Table
 
 from attnaudit.reproduce.cell import Cell
 from attnaudit.reproduce.data_table import DataRow, Facts
-from attnaudit.studies.jain2019 import Planned
+from attnaudit.studies.jain2019 import FROM_RANDOM, Planned
 from attnaudit.sweep import Watch
 from attnaudit.terminal import printable
 
@@ -78,7 +79,7 @@ def _facts(facts: Facts, metric: str) -> tuple[str, ...]:
 
 
 @contextmanager
-def sweep_bars(names: Sequence[str]) -> Iterator[tuple[Watch, Callable[[Cell], None]]]:
+def sweep_bars(planned: Sequence[Planned]) -> Iterator[tuple[Watch, Callable[[Cell], None]]]:
     """A `Watch` with a bar a running cell, and what is to be told when one has ended; lines where no terminal is."""
     console = Console(stderr=True)
     bars = Progress(
@@ -89,6 +90,10 @@ def sweep_bars(names: Sequence[str]) -> Iterator[tuple[Watch, Callable[[Cell], N
         console=console,
         disable=not console.is_terminal,
     )
+    runnable = [cell for cell in planned if cell.spec is not None]
+    sources = {cell.vectors for cell in runnable if cell.corpus not in FROM_RANDOM}
+    names = [_name(cell, with_vectors=len(sources) > 1) for cell in runnable]
+    places = {_key(cell): place for place, cell in enumerate(runnable)}
     running: dict[int, TaskID] = {}
     with bars:
         whole = bars.add_task("cells", total=len(names))
@@ -100,13 +105,22 @@ def sweep_bars(names: Sequence[str]) -> Iterator[tuple[Watch, Callable[[Cell], N
             bars.update(running[number], completed=done, total=total, description=described[-34:])
 
         def ended(cell: Cell) -> None:
-            name = f"{cell.corpus} {cell.encoder} {cell.attention} {cell.seed}"
-            if name not in names:
+            place = places.get(_key(cell))
+            if place is None:
                 return
             bars.advance(whole)
-            if (task := running.get(names.index(name))) is not None:
+            if (task := running.get(place)) is not None:
                 bars.remove_task(task)
             said = duration(cell.wall_seconds) if cell.wall_seconds is not None else f"not run: {cell.reason}"
-            console.print(printable(f"{name}: {said}"), highlight=False)
+            console.print(printable(f"{names[place]}: {said}"), highlight=False)
 
         yield watch, ended
+
+
+def _key(cell: Cell | Planned) -> tuple[str, str, str, str, int]:
+    return cell.corpus, cell.encoder, cell.attention, cell.vectors, cell.seed
+
+
+def _name(cell: Planned, *, with_vectors: bool) -> str:
+    parts = [cell.corpus, cell.encoder, cell.attention, str(cell.seed)]
+    return " ".join([*parts, Path(cell.vectors).name] if with_vectors else parts)

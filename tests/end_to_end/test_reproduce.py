@@ -111,7 +111,7 @@ def test_what_cannot_be_planned_is_said_at_once(corpora: Path, command: Command)
 
 
 def test_cells_of_a_plan(corpora: Path) -> None:
-    cells = jain2019.plan(vectors="minilm")
+    cells = jain2019.plan(vectors=["minilm"])
     assert len({(c.corpus, c.encoder, c.attention, c.seed) for c in cells}) == len(cells)
     sst = [cell for cell in cells if cell.corpus == "sst"]
     assert {(c.encoder, c.attention) for c in sst} == {
@@ -122,6 +122,14 @@ def test_cells_of_a_plan(corpora: Path) -> None:
     assert {c.vectors for c in cells if c.corpus.startswith("babi")} == {"random"}
     kinds = [entry.name for entry in sst[0].spec.counterfactuals]
     assert kinds == ["permuted", "uniform", "adversarial", "adversarial_paper"]
+    both = jain2019.plan(
+        only=["sst", "babi_1"], encoders=["cnn"], attentions=["dot"], vectors=["minilm", "random"]
+    )
+    assert [(c.corpus, c.vectors) for c in both] == [
+        ("sst", "minilm"),
+        ("sst", "random"),
+        ("babi_1", "random"),
+    ]
     own = {"diabetes": {"notes": "n.csv", "diagnoses": "d.csv"}}
     (cell,) = jain2019.plan(only=["diabetes"], settings=own)
     assert cell.spec.task.notes == "n.csv"

@@ -66,6 +66,31 @@ def test_the_corpus_and_the_encoder_of_the_extending_page_are_audited(
 
 
 @pytest.mark.slow
+def test_the_command_line_finds_parts_beside_it_and_imports_none_for_a_run_folder(tmp_path: Path) -> None:
+    (tmp_path / "my_parts.py").write_text(extending("python")[1])
+    (tmp_path / "spec.toml").write_text(extending("toml")[1])
+
+    def attnaudit(*arguments: str) -> subprocess.CompletedProcess[str]:
+        script = Path(sys.executable).parent / "attnaudit"
+        return subprocess.run([script, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert attnaudit("run", "spec.toml", "--epochs", "1", "--limit", "20").returncode == 0
+    (folder,) = (tmp_path / "runs").iterdir()
+    (tmp_path / "own.csv").write_text(
+        "passage,question,label\n" + "the hat is red . the ball is blue .,what colour is the hat,red\n" * 3
+    )
+    columns = ("--text-column", "passage", "--query-column", "question")
+    again = ("run", "--from", folder.name, "--data", "own.csv", *columns)
+    refused = attnaudit(*again)
+    assert refused.returncode == 2
+    assert "--encoder my_parts:Gru" in refused.stderr
+    other = attnaudit(*again, "--encoder", "bilstm")
+    assert other.returncode == 2
+    assert "its encoder is `my_parts:Gru`" in other.stderr
+    assert attnaudit(*again, "--encoder", "my_parts:Gru").returncode == 0
+
+
+@pytest.mark.slow
 def test_the_contract_suite_covers_an_encoder_that_is_added(tmp_path: Path) -> None:
     (tmp_path / "my_parts.py").write_text(extending("python")[1])
     (tmp_path / "added.py").write_text(

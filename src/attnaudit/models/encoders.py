@@ -215,7 +215,9 @@ def encoder_named(name: str) -> Callable[[int, int], Any]:
     if not colon:
         raise ModelError(unknown_name("encoder", name, ENCODERS))
     if module not in sys.modules:
-        raise ModelError(f"encoder `{name}`: import the module `{module}` first")
+        raise ModelError(
+            f"encoder `{name}`: import the module `{module}` first; on the command line, give `--encoder {name}`"
+        )
     try:
         found = pkgutil.resolve_name(name)
     except (AttributeError, ValueError) as error:

@@ -135,6 +135,10 @@ class Earlier(Strict):
 
     name: Literal["earlier"] = "earlier"
     run: str = Field(description="folder of the earlier run")
+    encoder: Annotated[str, _known("encoder", outside=True)] | None = Field(
+        None,
+        description="if its encoder is from outside, that one, `module:Class`: a run folder imports nothing",
+    )
 
 
 class Train(Strict):
@@ -354,6 +358,14 @@ class Spec(Strict):
     def read(cls, path: str | Path) -> Spec:
         """A spec from a `.toml`, `.yaml` or `.yml` file."""
         return cls.parse(read_values(path), source=str(path))
+
+    @property
+    def modules(self) -> list[str]:
+        """The modules of everything that is named from outside."""
+        entries = [self.task, *self.measures, *self.counterfactuals]
+        names = [entry.name for entry in entries if isinstance(entry, Outside)]
+        names += [self.model.encoder] if self.model.encoder and ":" in self.model.encoder else []
+        return [name.partition(":")[0] for name in names]
 
     def plain(self) -> dict[str, Any]:
         """Nested plain values, as `parse` takes them and the manifest holds them."""
