@@ -121,6 +121,40 @@ class Cnn(nn.Module):
         del mask
         return states.amax(dim=1)
 
+    def deletions(
+        self,
+        embedding: Float[Tensor, "batch token in"],
+        mask: Bool[Tensor, "batch token"],
+        which: Bool[Tensor, "batch token"],
+    ) -> tuple[Float[Tensor, "batch token dim"], Iterator[Change]]:
+        """The states, and those within three places of a deleted token: no window reaches further.
+
+        What a token gives to each state whose window holds it is computed once, as in a forward pass; a state after
+        a deletion is the sum of what its new neighbours give. So all deletions cost little more than that pass.
+        """
+        given = [_given(convolution, embedding * mask[..., None]) for convolution in self.convolutions]
+        states = self._summed(given, 0) * mask[..., None]
+
+        def changes() -> Iterator[Change]:
+            length = mask.sum(dim=1)
+            furthest = max(self.widths) // 2
+            for distance in (*range(-furthest, 0), *range(1, furthest + 1)):
+                rows, deleted = which.nonzero(as_tuple=True)
+                positions = deleted + distance
+                inside = (positions >= 0) & (positions < length[rows])
+                rows, deleted, positions = rows[inside], deleted[inside], positions[inside]
+                yield Change(rows, deleted, positions, self._summed(given, distance)[rows, positions])
+
+        return states, changes()
+
+    def _summed(self, given: list[Tensor], distance: int) -> Float[Tensor, "batch token dim"]:
+        """The state of each token if the one `distance` places before it were deleted (after it, if negative)."""
+        sums = [
+            _neighbours(part, distance) + convolution.get_parameter("bias")
+            for part, convolution in zip(given, self.convolutions, strict=True)
+        ]
+        return torch.relu(torch.cat(sums, dim=-1))
+
 
 class BiLstm(nn.Module):
     """A forward and a backward LSTM, `hidden` units each; a state is the two side by side.
@@ -225,6 +259,29 @@ def encoder_named(name: str) -> Callable[[int, int], Any]:
     if not (isinstance(found, type) and issubclass(found, nn.Module)):
         raise ModelError(f"encoder `{name}` must be a class of `torch.nn.Module`, found {found!r:.80}")
     return found
+
+
+def _given(
+    convolution: nn.Module, inputs: Float[Tensor, "batch token in"]
+) -> Float[Tensor, "offset batch padded unit"]:
+    """What each token gives to the state in whose window it stands at `offset`; zeros on both sides of the text."""
+    given = torch.einsum("bti,uio->obtu", inputs, convolution.get_parameter("weight"))
+    beyond = len(given) // 2 + 1
+    return torch.nn.functional.pad(given, (0, 0, beyond, beyond))
+
+
+def _neighbours(
+    given: Float[Tensor, "offset batch padded unit"], distance: int
+) -> Float[Tensor, "batch token unit"]:
+    """The sum of what is given to each state, with the neighbour `distance` places before it gone (0: none)."""
+    reach = len(given) // 2
+    width = given.shape[2] - 2 * (reach + 1)
+    total = given.new_zeros(given.shape[1], width, given.shape[3])
+    for offset, part in enumerate(given):
+        place = offset - reach
+        moved = int(place >= -distance) if distance < 0 else -int(0 < distance <= -place)
+        total = total + part[:, offset + 1 + moved : offset + 1 + moved + width]
+    return total
 
 
 def _mirror(mask: Bool[Tensor, "batch token"]) -> Int[Tensor, "batch token"]:
