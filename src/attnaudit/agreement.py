@@ -26,34 +26,21 @@ def agreement(importance: pa.Table, *, statistic: str = "kendall_tau_b") -> pa.T
     compare = STATISTICS[statistic]
     scores = _scores(importance)
     measures = sorted(dict.fromkeys(importance["measure"].to_pylist()), key=_place)
-    columns: dict[str, list[Any]] = {
-        name: []
-        for name in (
-            "instance_id",
-            "step",
-            "measure_a",
-            "measure_b",
-            "value",
-            "p_value",
-            "n_tokens",
-            "status",
-        )
-    }
+    names = ("instance_id", "step", "measure_a", "measure_b", "value", "p_value", "n_tokens", "status")
+    columns: dict[str, list[Any]] = {name: [] for name in names}
     for a, b in combinations(measures, 2):
-        for instance_id, step in (key for key in scores[a] if key in scores[b]):
-            (left, left_status), (right, right_status) = (
-                scores[a][instance_id, step],
-                scores[b][instance_id, step],
-            )
+        keys = [key for key in scores[a] if key in scores[b]]
+        both = [(scores[a][key], scores[b][key]) for key in keys]
+        pairs = [(left, right) for (left, _), (right, _) in both if left is not None and right is not None]
+        found = iter(compare([left for left, _ in pairs], [right for _, right in pairs]))
+        for (instance_id, step), ((left, left_status), (right, right_status)) in zip(keys, both, strict=True):
             if left is None or right is None:
                 value, p_value, status = None, None, left_status if left is None else right_status
             else:
-                value, p_value, status = compare(left, right)
-            for name, entry in zip(
-                columns,
-                (instance_id, step, a, b, value, p_value, 0 if left is None else len(left), status),
-                strict=True,
-            ):
+                value, p_value, status = next(found)
+            n_tokens = 0 if left is None else len(left)
+            row = (instance_id, step, a, b, value, p_value, n_tokens, status)
+            for name, entry in zip(names, row, strict=True):
                 columns[name].append(entry)
     return tables.build("agreement", {**columns, "statistic": statistic}, n_rows=len(columns["status"]))
 
