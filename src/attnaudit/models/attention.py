@@ -1,7 +1,8 @@
 """Scorers, the masked softmax, and the one place where an intervention enters.
 
 Additive and scaled-dot attention as in Jain & Wallace 2019, without a query (text classification) and with one (QA,
-NLI).
+NLI). A score is linear in the state up to where it is not: `project` goes so far, `finish` goes on. So where only
+some columns of a state change, as in leave-one-out, only their share is projected anew.
 """
 
 from __future__ import annotations
@@ -36,6 +37,21 @@ class Additive(nn.Module):
             inner = inner + self.query_projection(query)
         return self.direction(torch.tanh(inner)).squeeze(-1)
 
+    def project(
+        self, states: Float[Tensor, "*rows column"], columns: slice = slice(None)
+    ) -> Float[Tensor, "*rows part"]:
+        """What these columns of a state add to the inputs of the tanh."""
+        return nn.functional.linear(states, self.projection.weight[:, columns])
+
+    def finish(
+        self, projected: Float[Tensor, "*rows part"], query: Float[Tensor, "*#rows query"] | None = None
+    ) -> Float[Tensor, "*rows"]:
+        """The score of what all columns together add."""
+        inner = projected + self.projection.bias
+        if query is not None:
+            inner = inner + self.query_projection(query)
+        return self.direction(torch.tanh(inner)).squeeze(-1)
+
 
 class Dot(nn.Module):
     """w · h / √dim with a learned w and no bias (the paper's scaled dot attention).
@@ -48,12 +64,29 @@ class Dot(nn.Module):
         if query_dim is None:
             self.direction = nn.Linear(dim, 1, bias=False)
 
+        self.dim = dim
+
     def forward(
         self, states: Float[Tensor, "*rows dim"], query: Float[Tensor, "*#rows query"] | None = None
     ) -> Float[Tensor, "*rows"]:
         """One score a state, unbounded."""
-        scores = self.direction(states).squeeze(-1) if query is None else (states * query).sum(dim=-1)
-        return scores / states.shape[-1] ** 0.5
+        return self.finish(self.project(states), query)
+
+    def project(
+        self, states: Float[Tensor, "*rows column"], columns: slice = slice(None)
+    ) -> Float[Tensor, "*rows part"]:
+        """What these columns of a state add to w · h; the columns themselves, 0 elsewhere, where w is a query."""
+        if hasattr(self, "direction"):
+            return nn.functional.linear(states, self.direction.weight[:, columns])
+        start, stop, _ = columns.indices(self.dim)
+        return nn.functional.pad(states, (start, self.dim - stop))
+
+    def finish(
+        self, projected: Float[Tensor, "*rows part"], query: Float[Tensor, "*#rows query"] | None = None
+    ) -> Float[Tensor, "*rows"]:
+        """The score of what all columns together add."""
+        scores = projected.squeeze(-1) if query is None else (projected * query).sum(dim=-1)
+        return scores / self.dim**0.5
 
 
 def attend(

@@ -176,25 +176,32 @@ class AttentiveModel(nn.Module):
         deletable[:, block] = (batch.audit_mask & (batch.n_audited > 1)[:, None])[:, block]
         query = self._query(batch)
         states, changes = self.encoder.deletions(self.embed(batch), batch.token_mask, deletable)
-        scores = self.scorer(states, None if query is None else query[:, None])
-        width = states.shape[1]
+        inner, width = self.scorer.project(states), states.shape[1]
+        scores = self.scorer.finish(inner, None if query is None else query[:, None])
         positions_left_out = torch.arange(width, device=self.device)[block]
-        all_scores = scores[:, None, :].repeat(1, len(positions_left_out), 1)  # [batch, deleted, token]
-        changed = []
-        for rows, deleted, positions, new in changes:
-            deleted = deleted - block.start
-            all_scores[rows, deleted, positions] = self.scorer(new, None if query is None else query[rows])
-            changed.append((rows, deleted, positions, self.readout.project(new)))
+        n_left_out = len(positions_left_out)
+        all_scores = scores[:, None, :].repeat(1, n_left_out, 1)  # [batch, deleted, token]
+        old, inner = states.flatten(0, 1), inner.flatten(0, 1)
+        changed: list[tuple[Tensor, Tensor, Tensor]] = []
+        for rows, deleted, positions, new, columns in changes:
+            case, place = rows * n_left_out + deleted - block.start, rows * width + positions
+            shift = new - old[:, columns].index_select(0, place)
+            new_inner = inner.index_select(0, place) + self.scorer.project(shift, columns)
+            new_scores = self.scorer.finish(new_inner, None if query is None else query[rows])
+            all_scores.view(-1).index_copy_(0, case * width + positions, new_scores)
+            changed.append((case, place, self.readout.project(shift, columns)))
         gone = (positions_left_out[:, None] == torch.arange(width, device=self.device)) & deletable[
             :, block, None
         ]
         allowed = batch.audit_mask[:, None, :] & ~gone
         weights = torch.softmax(all_scores.masked_fill(~allowed, float("-inf")), dim=-1)
-        projected = self.readout.project(states)
-        contexts = weights @ projected  # [batch, deleted, part], as if no state had changed
-        for rows, deleted, positions, new in changed:
-            moved = weights[rows, deleted, positions, None] * (new - projected[rows, positions])
-            contexts.index_put_((rows, deleted), moved, accumulate=True)
+        contexts = weights @ self.readout.project(
+            states
+        )  # [batch, deleted, part], as if no state had changed
+        if changed:
+            case, place, shift = (torch.cat(parts) for parts in zip(*changed, strict=True))
+            weight = weights.view(-1).index_select(0, case * width + place % width)
+            contexts.flatten(0, 1).index_add_(0, case, weight[:, None] * shift)
         return _allowed(self.readout.finish(contexts, None if query is None else query[:, None]), batch)
 
     def _query(self, batch: Batch) -> Float[Tensor, "batch dim"] | None:

@@ -21,9 +21,11 @@ class LinearHead(nn.Linear):
         super().__init__(dim, 1 if outputs == 2 else outputs)
         self.part = self.out_features
 
-    def project(self, states: Float[Tensor, "*rows dim"]) -> Float[Tensor, "*rows part"]:
-        """What each state adds to the logits when it has all the attention."""
-        return nn.functional.linear(states, self.weight)
+    def project(
+        self, states: Float[Tensor, "*rows column"], columns: slice = slice(None)
+    ) -> Float[Tensor, "*rows part"]:
+        """What these columns of each state add to the logits when it has all the attention."""
+        return nn.functional.linear(states, self.weight[:, columns])
 
     def finish(
         self, projected: Float[Tensor, "*rows part"], query: Float[Tensor, "*#rows query"] | None = None
@@ -57,9 +59,11 @@ class TanhHead(nn.Module):
         self.output = nn.Linear(dim // 2, outputs)
         self.part = dim // 2
 
-    def project(self, states: Float[Tensor, "*rows dim"]) -> Float[Tensor, "*rows part"]:
-        """What each state adds to the inputs of the tanh when it has all the attention."""
-        return nn.functional.linear(states, self.projection.weight)
+    def project(
+        self, states: Float[Tensor, "*rows column"], columns: slice = slice(None)
+    ) -> Float[Tensor, "*rows part"]:
+        """What these columns of each state add to the inputs of the tanh when it has all the attention."""
+        return nn.functional.linear(states, self.projection.weight[:, columns])
 
     def finish(
         self, projected: Float[Tensor, "*rows part"], query: Float[Tensor, "*#rows query"] | None = None
