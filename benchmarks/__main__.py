@@ -1,140 +1,122 @@
-"""Each stage, ours against the literal way, interleaved in one run, medians; printed as one table.
+"""Each stage of an audit, ours against the protocol done word for word (`benchmarks/literal`), as one page.
 
-Untrained weights of the paper's sizes (embedding 300, hidden 128), one thread. An untrained LSTM forgets faster
-than a trained one, so leave-one-out is flattered a little here: `--model RUN` times the model of a finished run.
+    python -m benchmarks [--model RUN] [--write]
+
+One process, one thread, both ways in turn, medians. Without `--model` the weights are untrained: their LSTM forgets
+faster than a trained one does, so leave-one-out is flattered.
 """
 
 from __future__ import annotations
 
 import argparse
-import random
+import math
+import platform
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
-from torch import nn
 
-from attnaudit import text
-from attnaudit.counterfactual.exact import AdversarialExact
-from attnaudit.counterfactual.search import AdversarialSearch
-from attnaudit.instance import Instance
 from attnaudit.models import load
 from attnaudit.models.attentive import AttentiveModel
-from attnaudit.models.interface import delete_each, delete_each_by_trace, replay, replay_by_trace
+from benchmarks.stages import Stage, paper_model, stages
 
-LENGTHS = (20, 50, 100, 200)
+PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+LENGTHS = (20, 180, 400)
+GROWTH = (25, 50, 100, 200, 400, 800)
+TEXTS = (1, 8, 64, 256)
 ROUNDS = 3
-DRAWS = 100
-
-
-def paper_model() -> AttentiveModel:
-    """Untrained, of the paper's sizes."""
-    torch.manual_seed(0)
-    words = [text.Token(f"word{letter}{n}", 0, 1) for letter in "abcdefgh" for n in range(500)]
-    return AttentiveModel(text.vocabulary([words]), ("no", "yes"), tokeniser="words-1")
-
-
-def texts(model: AttentiveModel, length: int, count: int) -> list[Instance]:
-    """Random words of the vocabulary that the tokeniser leaves whole."""
-    draw = random.Random(length)
-    tokenise = text.TOKENISERS[model.settings["tokeniser"]]
-    whole = [word for word in model.vocabulary.words[4:] if len(tokenise(word)) == 1]
-    return [Instance(f"{n}", {"text": " ".join(draw.choices(whole, k=length))}, 0) for n in range(count)]
-
-
-def packed_training_step(model: AttentiveModel, lengths: list[int]) -> Callable[[], None]:
-    """Forward and backward of a packed bidirectional LSTM on the same shapes."""
-    lstm = nn.LSTM(
-        model.embedding.embedding_dim, model.encoder.dim // 2, bidirectional=True, batch_first=True
-    )
-    inputs = torch.randn(len(lengths), max(lengths), model.embedding.embedding_dim)
-
-    def step() -> None:
-        rows = nn.utils.rnn.pack_padded_sequence(inputs, torch.tensor(lengths), True, enforce_sorted=False)
-        states, _ = nn.utils.rnn.pad_packed_sequence(lstm(rows)[0], batch_first=True)
-        states.sum().backward()
-
-    return step
-
-
-def our_training_step(model: AttentiveModel, lengths: list[int]) -> Callable[[], None]:
-    """Forward and backward of our encoder."""
-    inputs = torch.randn(len(lengths), max(lengths), model.embedding.embedding_dim)
-    mask = torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]
-    return lambda: model.encoder(inputs, mask).sum().backward()
-
-
-def stages(
-    model: AttentiveModel, length: int
-) -> dict[str, tuple[int, Callable[[], object], Callable[[], object]]]:
-    """For each stage: number of instances, the literal way, ours."""
-    count = max(2, 1600 // length)
-    batch = model.encode(texts(model, length, count))
-    with torch.no_grad():
-        trace = model.trace(batch)
-    weights = torch.rand(count, DRAWS, 1, batch.token_ids.shape[1]) * batch.audit_mask[:, None, None]
-    weights = weights / weights.sum(-1, keepdim=True)
-    uneven = [max(1, round(length * (0.8 + 0.4 * n / 31))) for n in range(32)]
-    return {
-        "encoder, forward and backward": (
-            32,
-            packed_training_step(model, uneven),
-            our_training_step(model, uneven),
-        ),
-        "leave-one-out": (
-            count,
-            lambda: delete_each_by_trace(model, batch),
-            lambda: delete_each(model, batch),
-        ),
-        f"{DRAWS} permutations": (
-            count,
-            lambda: replay_by_trace(model, batch, weights),
-            lambda: replay(model, batch, trace, weights),
-        ),
-        "ε-max JSD (search, exact)": (
-            count,
-            lambda: AdversarialSearch()(model, batch, trace, seed=0),
-            lambda: AdversarialExact()(model, batch, trace, seed=0),
-        ),
-        "forward pass": (count, lambda: model.trace(batch), lambda: model.trace(batch)),
-    }
-
-
-def milliseconds(call: Callable[[], object], instances: int) -> float:
-    """Wall time of one call, an instance."""
-    start = time.perf_counter()
-    call()
-    return (time.perf_counter() - start) * 1000 / instances
+_SLOW = {("training", 400), ("ε-max JSD", 400)}  # the literal way: minutes for one row
 
 
 def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", type=Path, help="a finished run whose model is timed")
-    parser.add_argument("--lengths", type=int, nargs="+", default=LENGTHS)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--model", type=Path, help="a finished run of a BiLSTM text classifier")
+    parser.add_argument("--write", action="store_true", help=f"put the tables into {PAGE.name}")
     chosen = parser.parse_args()
     torch.set_num_threads(1)
-    model = (load(chosen.model / "model.safetensors") if chosen.model else paper_model()).eval()
-    print("| stage | tokens | literal, ms a text | ours, ms a text | ratio | ours in forward passes |")
-    print("|---|---|---|---|---|---|")
-    for length in chosen.lengths:
+    model = load(chosen.model / "model.safetensors").eval() if chosen.model else paper_model()
+    lines = []
+    for line in page(model, f"the run {chosen.model.name}" if chosen.model else "untrained weights"):
+        print(line, flush=True)
+        lines.append(line)
+    if chosen.write:
+        before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+        after = rest.partition(END)[2]
+        PAGE.write_text("\n".join([before + BEGIN, *lines, END + after]), encoding="utf-8")
+
+
+def page(model: AttentiveModel, weights: str) -> Iterator[str]:
+    """The tables, a line at a time."""
+    yield ""
+    yield f"{platform.machine()}, torch {torch.__version__}, one thread; BiLSTM of {weights}."
+    yield ""
+    yield "| stage | tokens | literal, ms a text | ours, ms a text | ratio | ours in forward passes |"
+    yield "|---|---|---|---|---|---|"
+    for length in LENGTHS:
         found = stages(model, length)
-        times: dict[str, list[tuple[float, float]]] = {name: [] for name in found}
-        for _ in range(ROUNDS):
-            for name, (count, literal, ours) in found.items():
-                with torch.set_grad_enabled(name.startswith("encoder")):
-                    times[name].append((milliseconds(literal, count), milliseconds(ours, count)))
-        forward = statistics.median(t for pair in times["forward pass"] for t in pair)
-        for name, pairs in times.items():
-            literal, ours = (statistics.median(column) for column in zip(*pairs, strict=True))
-            if name != "forward pass":
-                passes = f"{ours / forward:.1f}"
-                print(
-                    f"| {name} | {length} | {literal:.2f} | {ours:.2f} | {literal / ours:.1f} | {passes} |",
-                    flush=True,
-                )
+        for name, size in _SLOW:
+            if size == length:
+                found[name] = Stage(found[name].texts, None, found[name].ours)
+        yield from _rows(found, length, "")
+    for encoder in ("cnn", "average"):
+        found = stages(paper_model(encoder), 180)
+        only = {name: found[name] for name in ("forward pass", "leave-one-out")}
+        yield from _rows(only, 180, f", {encoder}")
+    yield ""
+    yield "How ours grows with the length of a text (ms a text, and the exponent of a power law through them):"
+    yield ""
+    yield f"| stage | {' | '.join(map(str, GROWTH))} | exponent |"
+    yield f"|---|{'---|' * (len(GROWTH) + 1)}"
+    by_length = {length: _ours(stages(model, length, texts=8, literal=False)) for length in GROWTH}
+    for name in by_length[GROWTH[0]]:
+        times = [by_length[length][name] for length in GROWTH]
+        yield f"| {name} | {' | '.join(f'{t:.3g}' for t in times)} | {_exponent(GROWTH, times):.2f} |"
+    yield ""
+    yield "How it grows with the number of texts handed over at a time (50 tokens, ms a text):"
+    yield ""
+    yield f"| stage | {' | '.join(map(str, TEXTS))} |"
+    yield f"|---|{'---|' * len(TEXTS)}"
+    by_texts = {count: _ours(stages(model, 50, texts=count, literal=False)) for count in TEXTS}
+    for name in by_texts[TEXTS[0]]:
+        yield f"| {name} | {' | '.join(f'{by_texts[count][name]:.3g}' for count in TEXTS)} |"
+    yield ""
+
+
+def _rows(found: dict[str, Stage], length: int, note: str) -> Iterator[str]:
+    times = {name: _times(stage) for name, stage in found.items()}
+    forward = times["forward pass"][1]
+    for name, (literal, ours) in times.items():
+        against = ("–", "–") if literal is None else (f"{literal:.3g}", f"{literal / ours:.1f}")
+        yield f"| {name}{note} | {length} | {against[0]} | {ours:.3g} | {against[1]} | {ours / forward:.1f} |"
+
+
+def _ours(found: dict[str, Stage]) -> dict[str, float]:
+    return {name: _times(stage)[1] for name, stage in found.items()}
+
+
+@torch.no_grad()
+def _times(stage: Stage) -> tuple[float | None, float]:
+    """Median milliseconds a text, literal and ours, in turn."""
+    literal, ours = [], []
+    for _ in range(ROUNDS):
+        if stage.literal is not None:
+            literal.append(_milliseconds(stage.literal) / stage.texts)
+        ours.append(_milliseconds(stage.ours) / stage.texts)
+    return statistics.median(literal) if literal else None, statistics.median(ours)
+
+
+def _milliseconds(call: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    call()
+    return (time.perf_counter() - start) * 1000
+
+
+def _exponent(lengths: tuple[int, ...], times: list[float]) -> float:
+    """The slope of the line through the logarithms."""
+    return statistics.linear_regression([math.log(n) for n in lengths], [math.log(t) for t in times]).slope
 
 
 if __name__ == "__main__":

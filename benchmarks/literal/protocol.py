@@ -12,6 +12,7 @@ from attnaudit.core import Batch
 from benchmarks.literal.model import Encoded, LiteralModel
 
 
+@torch.enable_grad()
 def gradient(model: LiteralModel, batch: Batch) -> Tensor:
     """|e · ∂p/∂e| of the predicted class's probability, attention weights held constant; [batch, token]."""
     embedded: list[Tensor] = []
@@ -70,6 +71,7 @@ def permutation(model: LiteralModel, batch: Batch, draws: int = 100) -> Tensor:
     return torch.stack(changes).median(dim=0).values
 
 
+@torch.enable_grad()
 def search(
     model: LiteralModel, batch: Batch, epsilon: float, *, starts: int = 5, steps: int = 500
 ) -> tuple[Tensor, Tensor]:
@@ -119,6 +121,7 @@ def optimisers(model: LiteralModel) -> list[torch.optim.Optimizer]:
     ]
 
 
+@torch.enable_grad()
 def training_step(
     model: LiteralModel, steps: list[torch.optim.Optimizer], batch: Batch, targets: Tensor
 ) -> float:

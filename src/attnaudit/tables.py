@@ -441,6 +441,8 @@ def _array(values: Any, kind: pa.DataType) -> pa.Array:
         values = values.combine_chunks()
     if isinstance(values, pa.Array):
         return values.cast(kind)
+    if isinstance(values, list) and not any(value is not None for value in values):
+        return pa.nulls(len(values), kind)
     if pa.types.is_list(kind) and pa.types.is_floating(kind.value_type):
         return _ragged(values, kind)
     return pa.array(values, kind)

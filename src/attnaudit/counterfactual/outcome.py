@@ -94,7 +94,9 @@ class Rows:
     kind: str
     site: str
     epsilon: float | None = None
-    columns: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in _GATHERED})
+    columns: dict[str, list[np.ndarray | list[Any]]] = field(
+        default_factory=lambda: {name: [] for name in _GATHERED}
+    )
 
     def add(
         self,
@@ -110,11 +112,11 @@ class Rows:
         n = len(attention)
         self._extend(
             instance_id=[case.instance_id] * n,
-            draw=range(n),
-            output_tvd=total_variation_distance(output, own),
+            draw=np.arange(n),
+            output_tvd=np.asarray(total_variation_distance(output, own)),
             flipped=output.argmax(axis=-1) != own.argmax(),
-            attention_jsd=jensen_shannon_divergence(attention, case.attention),
-            certified_upper_jsd=[None] * n if upper is None else upper,
+            attention_jsd=np.asarray(jensen_shannon_divergence(attention, case.attention)),
+            certified_upper_jsd=[None] * n if upper is None else list(upper),
             weights=list(attention) if keep_weights else [None] * n,
             status=["ok"] * n,
         )
@@ -137,7 +139,7 @@ class Rows:
         return tables.build(
             "counterfactual",
             {
-                **self.columns,
+                **{name: _joined(pieces) for name, pieces in self.columns.items()},
                 "site": self.site,
                 "scope": WHOLE_SITE,
                 "kind": self.kind,
@@ -147,6 +149,15 @@ class Rows:
             },
         )
 
-    def _extend(self, **columns: Any) -> None:
+    def _extend(self, **columns: np.ndarray | list[Any]) -> None:
         for name, values in columns.items():
-            self.columns[name].extend(values.tolist() if isinstance(values, np.ndarray) else values)
+            self.columns[name].append(values)
+
+
+def _joined(pieces: list[np.ndarray | list[Any]]) -> np.ndarray | list[Any]:
+    """All pieces as one column: an array if all are, which is many times faster than a list."""
+    if pieces and all(isinstance(piece, np.ndarray) for piece in pieces):
+        return np.concatenate(pieces)
+    return [
+        value for piece in pieces for value in (piece.tolist() if isinstance(piece, np.ndarray) else piece)
+    ]

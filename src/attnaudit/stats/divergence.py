@@ -8,10 +8,11 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 from numpy.typing import ArrayLike
-from scipy.special import rel_entr
 
 Values = Float[np.ndarray, "..."] | np.float64
 """One value a row: an array, or a number where there is one row."""
+
+_SMALLEST = np.finfo(np.float64).tiny
 
 LN2 = float(np.log(2.0))
 """The largest value of the Jensen–Shannon divergence, in nats."""
@@ -32,9 +33,14 @@ def jensen_shannon_divergence(p: ArrayLike, q: ArrayLike) -> Values:
     Source: Jain & Wallace 2019, section 4.2.2. Oracle: the square of scipy's `jensenshannon` distance.
     """
     p, q = _array(p), _array(q)
-    middle = 0.5 * (p + q)
-    value = 0.5 * (rel_entr(p, middle) + rel_entr(q, middle)).sum(axis=-1)
+    # H(m) − ½ H(p) − ½ H(q): the same number, and a logarithm is several times faster than a relative entropy.
+    value = 0.5 * (_negative_entropy(p) + _negative_entropy(q)) - _negative_entropy(0.5 * (p + q))
     return np.clip(value, 0.0, LN2)
+
+
+def _negative_entropy(p: np.ndarray) -> Values:
+    """Σ p ln p along the last axis, with 0 ln 0 = 0."""
+    return (p * np.log(np.maximum(p, _SMALLEST))).sum(axis=-1)
 
 
 def _array(values: ArrayLike) -> np.ndarray:
