@@ -76,7 +76,11 @@ def stages(
         "τ-b": _tau(length, count),
         "training": (lambda: _literal_epoch(model, instances), lambda: _epoch(model, instances)),
     }
-    return {name: Stage(count, once if literal else None, ours) for name, (once, ours) in made.items()}
+    counts = {"training": len(learned)}
+    return {
+        name: Stage(counts.get(name, count), once if literal else None, ours)
+        for name, (once, ours) in made.items()
+    }
 
 
 def _gradient(model: AttentiveModel, batch: Batch) -> torch.Tensor:
