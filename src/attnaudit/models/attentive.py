@@ -139,15 +139,8 @@ class AttentiveModel(nn.Module):
     @torch.no_grad()
     def readouts(self, batch: Batch, trace: Trace) -> list[Readout]:
         """For each row the map from the attention on its audited tokens to the logits of its allowed classes."""
-        states, query, head = _precise(trace), _precise_query(trace), self._precise_head()
-        return [
-            head.numbers(
-                states[row, batch.audit_mask[row]],
-                None if query is None else query[row],
-                None if batch.candidate_mask is None else batch.candidate_mask[row],
-            )
-            for row in range(len(batch))
-        ]
+        head = self._precise_head()
+        return head.readouts(_precise(trace), _precise_query(trace), batch.audit_mask, batch.candidate_mask)
 
     def replay(
         self, batch: Batch, trace: Trace, attention: Float[Tensor, "batch draw head token"]

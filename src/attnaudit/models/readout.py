@@ -7,6 +7,9 @@ from the sum.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
@@ -34,19 +37,21 @@ class LinearHead(nn.Linear):
         del query
         return _by_class(projected + self.bias)
 
-    def numbers(
+    def readouts(
         self,
-        states: Float[Tensor, "token dim"],
-        query: Float[Tensor, " query"] | None,
-        candidates: Bool[Tensor, " output"] | None,
-    ) -> Readout:
-        """The read-out of one instance over the given states."""
+        states: Float[Tensor, "batch token dim"],
+        query: Float[Tensor, "batch query"] | None,
+        audited: Bool[Tensor, "batch token"],
+        candidates: Bool[Tensor, "batch output"] | None,
+    ) -> list[Readout]:
+        """The read-out of each instance over its audited tokens and allowed classes."""
         del query
-        coefficients = _by_class(self.project(states)).T
-        bias = _by_class(self.bias)
-        if candidates is not None:
-            coefficients, bias = coefficients[candidates], bias[candidates]
-        return LinearReadout(coefficients.cpu().numpy(), bias.cpu().numpy())
+        coefficients, bias = _numbers(_by_class(self.project(states))), _numbers(_by_class(self.bias))
+        kept, allowed = _rows(audited, len(states)), _rows(candidates, len(states))
+        return [
+            LinearReadout(coefficients[row, kept[row]].T[allowed[row]], bias[allowed[row]])
+            for row in range(len(states))
+        ]
 
 
 class TanhHead(nn.Module):
@@ -71,21 +76,36 @@ class TanhHead(nn.Module):
         """Logits, one column a class."""
         return self.output(torch.tanh(projected + self._inner_bias(query)))
 
-    def numbers(
+    def readouts(
         self,
-        states: Float[Tensor, "token dim"],
-        query: Float[Tensor, " query"] | None,
-        candidates: Bool[Tensor, " output"] | None,
-    ) -> Readout:
-        """The read-out of one instance over the given states."""
-        parts = [self.project(states).T, self._inner_bias(query), self.output.weight, self.output.bias]
-        if candidates is not None:
-            parts[2:] = (part[candidates] for part in parts[2:])
-        return TanhReadout(*(part.cpu().numpy() for part in parts))
+        states: Float[Tensor, "batch token dim"],
+        query: Float[Tensor, "batch query"] | None,
+        audited: Bool[Tensor, "batch token"],
+        candidates: Bool[Tensor, "batch output"] | None,
+    ) -> list[Readout]:
+        """The read-out of each instance over its audited tokens and allowed classes."""
+        inner, inner_bias = _numbers(self.project(states)), _numbers(self._inner_bias(query))
+        outer, outer_bias = _numbers(self.output.weight), _numbers(self.output.bias)
+        kept, allowed = _rows(audited, len(states)), _rows(candidates, len(states))
+        return [
+            TanhReadout(
+                inner[row, kept[row]].T, inner_bias[row], outer[allowed[row]], outer_bias[allowed[row]]
+            )
+            for row in range(len(states))
+        ]
 
     def _inner_bias(self, query: Float[Tensor, "*rows query"] | None) -> Float[Tensor, "*rows part"]:
         assert query is not None
         return self.query_projection(query) + self.projection.bias
+
+
+def _numbers(values: Tensor) -> np.ndarray:
+    return values.detach().cpu().numpy()
+
+
+def _rows(which: Bool[Tensor, "batch _"] | None, count: int) -> Sequence[slice | np.ndarray]:
+    """For each of so many rows what is kept, to index an array with; all where nothing is said."""
+    return [slice(None)] * count if which is None else [row.nonzero()[0] for row in _numbers(which)]
 
 
 def _by_class(logits: Float[Tensor, "*rows output"]) -> Float[Tensor, "*rows output_by_class"]:
