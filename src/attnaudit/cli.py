@@ -238,7 +238,9 @@ def reproduce(
     ] = None,
     encoder: Annotated[
         list[str] | None,
-        typer.Option(help=f"{', '.join(KNOWN['encoder'])} (all; only bilstm where training takes long)."),
+        typer.Option(
+            help=f"{', '.join(KNOWN['encoder'])} (all; bilstm and average where training takes long)."
+        ),
     ] = None,
     attention: Annotated[
         list[str] | None,
