@@ -74,7 +74,7 @@ def stages(
             lambda: _counterfactual("adversarial_exact", model, batch, epsilon=EPSILON),
         ),
         "τ-b": _tau(length, count),
-        "training": (lambda: _literal_epoch(model, instances), lambda: _epoch(model, instances)),
+        "training": (lambda: _literal_epoch(model, learned), lambda: _epoch(model, learned)),
     }
     counts = {"training": len(learned)}
     return {
