@@ -179,18 +179,18 @@ def _replaceable(study: Study) -> Iterator[Finding]:
         readings = study.of(model)
         entry = _counterpart(corpus)
         known = None if entry is None else entry.models.get((encoder, attention))
-
-        def made(part: str, estimate: Estimate, border: float, above: bool, there: float | None) -> Finding:
-            return Finding(2, part, *model, estimate, border, above, there, _seeds(readings))  # noqa: B023  # called at once
-
-        yield made(PERMUTED, _over_seeds([_permuted(r) for r in readings]), LITTLE, False, None)
         share = None
         if known is not None:  # of the published classes each counts alike
             share = mean(
                 published.share_from(h, published.JSD_EDGES, FAR) for h in known.jsd_histogram.values()
             )
-        yield made(REPLACED, _over_seeds([_replaced(r) for r in readings]), MOST, True, share)
-        yield made(PEAKED, _over_seeds([_peaked(r) for r in readings]), 0.0, True, _published_peak(known))
+        for part, measured, border, above, there in (
+            (PERMUTED, _permuted, LITTLE, False, None),
+            (REPLACED, _replaced, MOST, True, share),
+            (PEAKED, _peaked, 0.0, True, _published_peak(known)),
+        ):
+            estimate = _over_seeds([measured(reading) for reading in readings])
+            yield Finding(2, part, *model, estimate, border, above, there, _seeds(readings))
 
 
 def _permuted(reading: Reading) -> Estimate:
