@@ -103,7 +103,7 @@ def audit(
         return Result.open(finished)
     conditions = {"device": device, "threads": threads, "torch": torch.__version__, "chunk": stages.CHUNK}
     with stored.draft(store, plan.name, conditions) as draft, _torch_state(threads):
-        draft.count("corpus", reading)
+        draft.count({"corpus": reading})
         with draft.timed("model"):
             audited_model = _model(plan, draft, model, device, progress)
         work = stages.Work(audited_model.requires_grad_(False), plan.audited, draft, progress)
@@ -111,8 +111,7 @@ def audit(
         stages.score(work, split=plan.split)
         for name, measure in measures:
             stages.measure(work, name, measure)
-        for name, counterfactual in counterfactuals:
-            stages.replace_attention(work, name, counterfactual, seed=spec.seed)
+        stages.replace_attention(work, counterfactuals, seed=spec.seed)
         return Result.open(draft.finish(_manifest(plan, work, device, threads)))
 
 

@@ -6,6 +6,7 @@ it; which stages there are is decided in `run`.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,7 @@ import torch
 from attnaudit import store, tables, text
 from attnaudit.core import Batch, Progress
 from attnaudit.counterfactual import Counterfactual
+from attnaudit.counterfactual.outcome import in_order
 from attnaudit.errors import ModelError
 from attnaudit.importance import Measure
 from attnaudit.instance import Instance, Span
@@ -113,20 +115,36 @@ def measure(work: Work, name: str, ask: Measure) -> None:
     _through(work, "importance", name, rows_of)
 
 
-def replace_attention(work: Work, name: str, ask: Counterfactual, *, seed: int) -> None:
-    """The rows of one counterfactual in the table `counterfactual`."""
+def replace_attention(work: Work, asked: Sequence[tuple[str, Counterfactual]], *, seed: int) -> None:
+    """The rows of the counterfactuals in the table `counterfactual`; a text is encoded once for all of them."""
+    total = len(work.instances) if asked else 0
+    for number, start in enumerate(range(0, total, CHUNK)):
+        chunk = work.instances[start : start + CHUNK]
+        missing = [(name, ask) for name, ask in asked if not work.draft.has("counterfactual", name, number)]
+        if missing:
+            for name, rows in _replaced(work, chunk, missing, seed).items():
+                work.draft.write("counterfactual", name, number, rows)
+        work.progress("counterfactuals", min(start + CHUNK, total), total)
 
-    @torch.no_grad()
-    def rows_of(chunk: Sequence[Instance]) -> pa.Table:
-        place = {instance.id: number for number, instance in enumerate(chunk)}
-        found = pa.concat_tables(
-            ask(work.model, batch, work.model.trace(batch), seed=seed)
-            for _, batch in _batches(work.model, chunk)
-        )
-        order = np.argsort([place[i] for i in found["instance_id"].to_pylist()], kind="stable")
-        return found.take(pa.array(order))
 
-    _through(work, "counterfactual", name, rows_of)
+@torch.no_grad()
+def _replaced(
+    work: Work, chunk: Sequence[Instance], asked: Sequence[tuple[str, Counterfactual]], seed: int
+) -> dict[str, pa.Table]:
+    """The rows of each counterfactual on a chunk, in the order of its instances."""
+    found: dict[str, list[pa.Table]] = {name: [] for name, _ in asked}
+    spent = dict.fromkeys(("encoding", *found), 0.0)
+    for _, batch in _batches(work.model, chunk):
+        began = time.perf_counter()
+        trace = work.model.trace(batch)
+        spent["encoding"] += time.perf_counter() - began
+        for name, ask in asked:
+            began = time.perf_counter()
+            found[name].append(ask(work.model, batch, trace, seed=seed))
+            spent[name] += time.perf_counter() - began
+    work.draft.count(spent)
+    ids = [instance.id for instance in chunk]
+    return {name: in_order(pa.concat_tables(rows), ids) for name, rows in found.items()}
 
 
 def _through(work: Work, table: str, stage: str, rows_of: Callable[[Sequence[Instance]], pa.Table]) -> None:

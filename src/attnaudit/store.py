@@ -84,12 +84,13 @@ class Draft:
         try:
             yield
         finally:
-            self.count(stage, time.perf_counter() - start)
+            self.count({stage: time.perf_counter() - start})
 
-    def count(self, stage: str, seconds: float) -> None:
-        """Add wall seconds to those of a stage."""
+    def count(self, seconds: Mapping[str, float]) -> None:
+        """Add wall seconds to those of each of the stages."""
         spent = self.seconds()
-        spent[stage] = round(spent.get(stage, 0.0) + seconds, 3)
+        for stage, more in seconds.items():
+            spent[stage] = round(spent.get(stage, 0.0) + more, 3)
         write_atomically(self.folder / _SECONDS, json.dumps(spent).encode())
 
     def finish(self, manifest: Mapping[str, Any]) -> Path:

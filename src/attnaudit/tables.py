@@ -372,10 +372,11 @@ def build(name: str, columns: Mapping[str, Any], *, n_rows: int | None = None) -
     arrays = []
     for column in table.columns:
         values = columns[column.name]
-        if not _is_column(values):
-            values = [values] * n
         try:
-            arrays.append(_array(values, column.type))
+            if _is_column(values):
+                arrays.append(_array(values, column.type))
+            else:
+                arrays.append(pa.repeat(pa.scalar(values, column.type), n))
         except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError, ValueError) as error:
             raise SchemaError(f"column `{name}.{column.name}` must be {column.type}: {error}") from error
     return check(name, pa.Table.from_arrays(arrays, schema=table.schema))
@@ -441,7 +442,7 @@ def _array(values: Any, kind: pa.DataType) -> pa.Array:
         values = values.combine_chunks()
     if isinstance(values, pa.Array):
         return values.cast(kind)
-    if isinstance(values, list) and not any(value is not None for value in values):
+    if isinstance(values, list) and all(value is None for value in values):
         return pa.nulls(len(values), kind)
     if pa.types.is_list(kind) and pa.types.is_floating(kind.value_type):
         return _ragged(values, kind)

@@ -10,6 +10,7 @@ import torch
 from attnaudit.counterfactual import COUNTERFACTUALS
 from attnaudit.counterfactual.fixed import permutation_moments
 from attnaudit.counterfactual.outcome import Case
+from attnaudit.counterfactual.padded import Padded
 from attnaudit.readout import LinearReadout
 from tests import tiny
 
@@ -20,7 +21,8 @@ def test_moments_are_those_of_all_permutations() -> None:
     found = Case("case", attention, LinearReadout(np.stack([np.zeros(6), evidence]), np.array([0.0, 0.4])))
     logits = np.array([attention[list(order)] @ evidence + 0.4 for order in permutations(range(6))])
     sign = 1 if attention @ evidence + 0.4 > 0 else -1
-    assert permutation_moments(found) == pytest.approx((sign * logits.mean(), logits.var()))
+    mean, variance = permutation_moments(Padded([found]))
+    assert (mean[0], variance[0]) == pytest.approx((sign * logits.mean(), logits.var()))
 
 
 def test_sampled_logits_have_the_exact_moments() -> None:

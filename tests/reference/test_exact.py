@@ -7,9 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import linprog
+from scipy.spatial.distance import jensenshannon
 
-from attnaudit.counterfactual.exact import farthest_within, slab
+from attnaudit.counterfactual.exact import farthest_within, on_edge, slab
+from attnaudit.counterfactual.exact_each import farthest_within_each
 from attnaudit.counterfactual.outcome import Case
+from attnaudit.counterfactual.padded import Padded
 from attnaudit.readout import LinearReadout
 from attnaudit.stats.divergence import LN2, jensen_shannon_divergence, total_variation_distance
 
@@ -25,8 +28,9 @@ def random_case(draw: np.random.Generator, n: int) -> Case:
     evidence = draw.normal(0, draw.choice([0.01, 1.0, 8.0]), n)
     if draw.random() < 0.3:
         evidence = np.round(evidence)  # equal evidence: edges that never cross
-    if draw.random() < 0.3:
-        attention[draw.integers(n)] = 0.0  # underflowed weights
+    lost = draw.integers(n)
+    if draw.random() < 0.3 and attention[lost] < 1:
+        attention[lost] = 0.0  # underflowed weights
         attention /= attention.sum()
     return case(attention, evidence, draw.normal(0, 2))
 
@@ -129,3 +133,30 @@ def test_long_texts(n: int) -> None:
     draw = np.random.default_rng(n)
     found = case(draw.dirichlet(np.ones(n)), draw.normal(0, 3, n))
     assert 0.69 < farthest_within(found, 0.01).jsd <= LN2
+
+
+@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("epsilon", [0.01, 0.3])
+def test_many_at_a_time_are_what_one_at_a_time_is(seed: int, epsilon: float) -> None:
+    draw = np.random.default_rng(seed)
+    block = Padded([random_case(draw, n) for n in draw.integers(2, 25, 40)])
+    for found, each in zip(block.cases, farthest_within_each(block, epsilon), strict=True):
+        alone = farthest_within(found, epsilon)
+        assert each.jsd == pytest.approx(alone.jsd, abs=1e-14)
+        tvd = total_variation_distance(
+            found.output(each.weights(found.attention)), found.output(found.attention)
+        )
+        assert tvd <= epsilon + 1e-12
+        distance = jensen_shannon_divergence(each.weights(found.attention), found.attention)
+        assert distance == pytest.approx(each.jsd, abs=1e-12)
+
+
+def test_divergence_on_an_edge_is_that_of_the_whole_distribution() -> None:
+    draw = np.random.default_rng(0)
+    for _ in range(50):
+        own, share = draw.dirichlet(np.full(6, draw.choice([0.05, 1.0]))), draw.random()
+        own[5] = 0.0
+        own /= own.sum()
+        weights = share * np.eye(6)[1] + (1 - share) * np.eye(6)[5]
+        expected = jensenshannon(weights, own) ** 2
+        assert float(on_edge(own[1], own[5], share)) == pytest.approx(expected, abs=1e-12)

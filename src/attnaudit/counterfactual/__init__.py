@@ -8,8 +8,7 @@ from typing import Protocol
 import pyarrow as pa
 
 from attnaudit.core import Batch, Trace
-from attnaudit.counterfactual.adversarial import Adversarial, AdversarialBracket
-from attnaudit.counterfactual.exact import AdversarialExact
+from attnaudit.counterfactual.adversarial import Adversarial, AdversarialBracket, AdversarialExact
 from attnaudit.counterfactual.fixed import Permuted, Uniform
 from attnaudit.counterfactual.search import AdversarialPaper, AdversarialSearch
 from attnaudit.models.interface import AuditedModel
@@ -19,7 +18,7 @@ class Counterfactual(Protocol):
     """Anything that replaces attention and says how far attention and output moved."""
 
     def __call__(self, model: AuditedModel, batch: Batch, trace: Trace, *, seed: int) -> pa.Table:
-        """Rows of the table `counterfactual`, at least one an instance."""
+        """Rows of the table `counterfactual`, at least one an instance, in the order of the batch."""
 
 
 COUNTERFACTUALS: dict[str, Callable[..., Counterfactual]] = {

@@ -9,18 +9,17 @@ inside the slab, or on the point of an edge between two tokens where it crosses 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-import pyarrow as pa
 from jaxtyping import Float
-from scipy.special import rel_entr
 
-from attnaudit.core import Batch, Trace
-from attnaudit.counterfactual.outcome import Case, Rows, cases, epsilon_of
-from attnaudit.models.interface import AuditedModel
+from attnaudit.counterfactual.outcome import Case
 from attnaudit.stats.divergence import LN2
+
+_Numbers = Float[np.ndarray, "..."] | np.float64 | float
+
+_SMALLEST = np.finfo(np.float64).tiny
 
 
 class Adversary(NamedTuple):
@@ -45,33 +44,6 @@ class Adversary(NamedTuple):
         return weights
 
 
-@dataclass(frozen=True, slots=True)
-class AdversarialExact:
-    """The attention furthest from the model's own whose output stays within `epsilon` of it. One row an instance.
-
-    JSD in nats ∈ [0, ln 2], certified: no attention within ε is further away. The attention is stored.
-    Source: Jain & Wallace 2019, section 4.2.2 (the question); the solution is ours, see `docs/methods.md`.
-    Oracle: all vertices of the polytope, counted out; a linear-programming description of its feasibility.
-    """
-
-    epsilon: float | None = None
-
-    def __call__(self, model: AuditedModel, batch: Batch, trace: Trace, *, seed: int) -> pa.Table:
-        """Costs no forward pass beyond the trace; n² operations an instance at worst, usually a few times n."""
-        epsilon = epsilon_of(self.epsilon, batch)
-        rows = Rows("adversarial_exact", model.sites[0].name, epsilon)
-        for case in cases(model, batch, trace, needed_by="adversarial_exact"):
-            if case.binary is None:
-                rows.add_undefined(case, "unsupported")
-            elif len(case.attention) < 2:
-                rows.add_undefined(case, "too_short")
-            else:
-                adversary = farthest_within(case, epsilon)
-                weights = adversary.weights(case.attention)
-                rows.add(case, weights[None], keep_weights=True, upper=[adversary.jsd])
-        return rows.table()
-
-
 def slab(case: Case, epsilon: float) -> tuple[Float[np.ndarray, " token"], float, float]:
     """Evidence s and the bounds lo, hi such that TVD ≤ ε is the same as lo ≤ s·β ≤ hi (binary outputs)."""
     assert case.binary is not None
@@ -94,7 +66,7 @@ def farthest_within(case: Case, epsilon: float) -> Adversary:
     """
     alpha = case.attention
     evidence, low, high = slab(case, epsilon)
-    alone = 0.5 * (1 - alpha) * LN2 + _part(alpha, np.ones_like(alpha))
+    alone = on_edge(alpha, 0.0, 1.0)
     best = Adversary(0.0, -1, -1, 1.0)
     inside = np.flatnonzero((evidence >= low) & (evidence <= high))
     if len(inside):
@@ -113,18 +85,27 @@ def farthest_within(case: Case, epsilon: float) -> Adversary:
             if not len(crossing):
                 continue
             share = np.clip((side - evidence[crossing]) / (evidence[token] - evidence[crossing]), 0.0, 1.0)
-            value = 0.5 * np.maximum(1 - alpha[token] - alpha[crossing], 0.0) * LN2
-            value += _part(np.full(len(crossing), alpha[token]), share) + _part(alpha[crossing], 1 - share)
+            value = on_edge(alpha[token], alpha[crossing], share)
             at = int(value.argmax())
             if value[at] > best.jsd:
                 best = Adversary(float(value[at]), int(token), int(crossing[at]), float(share[at]))
-    return best._replace(jsd=min(best.jsd, LN2))
+    return best._replace(jsd=min(max(best.jsd, 0.0), LN2))
 
 
-def _part(a: Float[np.ndarray, " token"], b: Float[np.ndarray, " token"]) -> Float[np.ndarray, " token"]:
-    """One token's part of the JSD: ½ [a ln(2a/(a+b)) + b ln(2b/(a+b))], by continuity at 0."""
-    middle = 0.5 * (a + b)
-    return 0.5 * (rel_entr(a, middle) + rel_entr(b, middle))
+def on_edge(first: _Numbers, second: _Numbers, share: _Numbers) -> Any:
+    """JSD from the own attention of `share` on one token and the rest on another, whose own weights are given.
+
+    Arrays or numbers that broadcast, and what comes of them.
+
+    All other tokens lose their weight; what is left of the definition is ln 2 and six numbers of the form x ln x.
+    """
+    rest = 1 - share
+    own = _xlogx(first) + _xlogx(second)
+    return LN2 + 0.5 * (own + _xlogx(share) + _xlogx(rest) - _xlogx(first + share) - _xlogx(second + rest))
+
+
+def _xlogx(x: _Numbers) -> Any:
+    return x * np.log(np.maximum(x, _SMALLEST))
 
 
 def _sigmoid(logit: float) -> float:

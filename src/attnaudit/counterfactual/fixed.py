@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+from jaxtyping import Float
 
-from attnaudit import tables
 from attnaudit.core import Batch, Trace
-from attnaudit.counterfactual.outcome import WHOLE_SITE, Case, Rows, cases, generator
+from attnaudit.counterfactual.outcome import Case, Rows, cases, generator, in_order
+from attnaudit.counterfactual.padded import Padded, blocks
 from attnaudit.models.interface import AuditedModel
+from attnaudit.stats.divergence import LN2, jensen_shannon_divergence, negative_entropy
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +22,11 @@ class Uniform:
     def __call__(self, model: AuditedModel, batch: Batch, trace: Trace, *, seed: int) -> pa.Table:
         """Costs no forward pass beyond the trace."""
         rows = Rows("uniform", model.sites[0].name)
-        for case in cases(model, batch, trace, needed_by="uniform"):
-            n = len(case.attention)
-            if n < 2:
-                rows.add_undefined(case, "too_short")
-            else:
-                rows.add(case, np.full((1, n), 1 / n))
-        return rows.table()
+        for block in blocks(rows.long_enough(cases(model, batch, trace, needed_by="uniform"))):
+            attention = block.real / block.lengths[:, None]
+            jsd = np.asarray(jensen_shannon_divergence(attention, block.attention))
+            rows.add_each(block.cases, block.output(attention[:, None]), block.own_output, jsd[:, None])
+        return in_order(rows.table(), batch.instance_ids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,54 +45,58 @@ class Permuted:
         """Costs no forward pass beyond the trace, and draws × tokens multiplications an instance."""
         rows = Rows("permuted", model.sites[0].name)
         found = cases(model, batch, trace, needed_by="permuted")
-        for case in found:
-            n = len(case.attention)
-            if n < 2:
-                rows.add_undefined(case, "too_short")
-                continue
-            order = generator(seed, case.instance_id, "permuted").random((self.draws, n)).argsort(axis=1)
-            rows.add(case, case.attention[order])
-        return pa.concat_tables([rows.table(), _moments(found, model.sites[0].name)])
+        for block in blocks(rows.long_enough(found), self.draws):
+            attention = permuted(block, self.draws, seed)
+            rows.add_each(
+                block.cases, block.output(attention), block.own_output, _from_own(attention, block.attention)
+            )
+        of_all = _moments(found, model.sites[0].name)
+        return in_order(pa.concat_tables([rows.table(), of_all]), batch.instance_ids)
 
 
-def permutation_moments(case: Case) -> tuple[float, float]:
-    """Exact mean and variance of the predicted class's logit (against the other class) over all permutations."""
-    assert case.binary is not None
-    predicted = int(case.output(case.attention).argmax())
-    evidence = case.binary.coefficients[predicted] - case.binary.coefficients[1 - predicted]
-    bias = case.binary.bias[predicted] - case.binary.bias[1 - predicted]
-    weights = case.attention
-    spread = ((weights - weights.mean()) ** 2).sum() * ((evidence - evidence.mean()) ** 2).sum()
-    return float(evidence.mean() + bias), float(spread / (len(weights) - 1))
+def permuted(block: Padded, draws: int, seed: int) -> Float[np.ndarray, "case draw token"]:
+    """The weights of each case, dealt anew to its tokens in each draw."""
+    attention = np.zeros((len(block.cases), draws, block.real.shape[1]))
+    for case, place in zip(block.cases, attention, strict=True):
+        n = len(case.attention)
+        keys = generator(seed, case.instance_id, "permuted").integers(0, 2**64, (draws, n), dtype=np.uint64)
+        # Random numbers that carry a token's place in their last bits: sorting them is several times faster than
+        # finding the order of random numbers, and of 2⁶⁴ / n values two are never the same.
+        places = np.uint64(2 ** (n - 1).bit_length() - 1)
+        keys = np.sort((keys & ~places) | np.arange(n, dtype=np.uint64), axis=1) & places
+        place[:, :n] = case.attention[keys.astype(np.intp)]
+    return attention
+
+
+def _from_own(
+    permuted: Float[np.ndarray, "case draw token"], own: Float[np.ndarray, "case token"]
+) -> Float[np.ndarray, "case draw"]:
+    """JSD of each permutation from the own attention: the entropy is the same, only that of the middle is not."""
+    of_own = np.asarray(negative_entropy(own))[:, None]
+    return np.clip(of_own - negative_entropy(0.5 * (permuted + own[:, None])), 0.0, LN2)
+
+
+def permutation_moments(block: Padded) -> tuple[Float[np.ndarray, " case"], Float[np.ndarray, " case"]]:
+    """Exact mean and variance of the predicted class's logit over all permutations, for binary cases."""
+    rows, real, n = np.arange(len(block.cases)), block.real, block.lengths
+    predicted = block.own_output.argmax(axis=1)
+    coefficients, bias = block.linear
+    evidence = coefficients[rows, predicted] - coefficients[rows, 1 - predicted]
+    shift = bias[rows, predicted] - bias[rows, 1 - predicted]
+    mean = evidence.sum(axis=1) / n
+    of_evidence = (((evidence - mean[:, None]) * real) ** 2).sum(axis=1)
+    of_attention = (((block.attention - 1 / n[:, None]) * real) ** 2).sum(axis=1)
+    return mean + shift, of_attention * of_evidence / (n - 1)
 
 
 def _moments(found: list[Case], site: str) -> pa.Table:
-    moments: list[tuple[float, float] | None] = []
-    status = []
+    rows = Rows("permuted_moments", site)
+    binary = []
     for case in found:
         if case.binary is None:
-            status.append("not_applicable")
-        elif len(case.attention) < 2:
-            status.append("too_short")
+            rows.add_undefined(case, "not_applicable")
         else:
-            status.append("ok")
-        moments.append(permutation_moments(case) if status[-1] == "ok" else None)
-    return tables.build(
-        "counterfactual",
-        {
-            "instance_id": [case.instance_id for case in found],
-            "site": site,
-            "scope": WHOLE_SITE,
-            "kind": "permuted_moments",
-            "draw": 0,
-            "epsilon": None,
-            "output_tvd": None,
-            "flipped": None,
-            "attention_jsd": None,
-            "certified_upper_jsd": None,
-            "logit_mean": [None if m is None else m[0] for m in moments],
-            "logit_variance": [None if m is None else m[1] for m in moments],
-            "weights": None,
-            "status": status,
-        },
-    )
+            binary.append(case)
+    for block in blocks(rows.long_enough(binary)):
+        rows.add_moments(block.cases, *permutation_moments(block))
+    return rows.table()

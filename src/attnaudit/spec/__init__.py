@@ -50,7 +50,7 @@ from attnaudit.spec.corpora import (
 )
 from attnaudit.spec.strict import Strict
 
-NUMBERS_VERSION = 4
+NUMBERS_VERSION = 5
 """Raised whenever a change alters a published quantity, so that old runs are not taken for new ones."""
 
 
