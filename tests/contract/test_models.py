@@ -158,7 +158,7 @@ def test_delete_each_equals_the_literal_loop(model, batch: Batch) -> None:
 def test_long_texts_are_handed_over_a_few_at_a_time(model, monkeypatch: pytest.MonkeyPatch) -> None:
     batch = model.encode(tiny.instances(8, 5, 20))
     whole = delete_each(model, batch)
-    monkeypatch.setattr("attnaudit.models.interface._PAIRS", 1)
+    monkeypatch.setattr("attnaudit.models.interface._TOKENS", 1)
     parts = delete_each(model, batch)
     assert torch.allclose(torch.softmax(whole, dim=-1), torch.softmax(parts, dim=-1), atol=1e-6)
 

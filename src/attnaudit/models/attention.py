@@ -50,7 +50,9 @@ class Additive(nn.Module):
         inner = projected + self.projection.bias
         if query is not None:
             inner = inner + self.query_projection(query)
-        return self.direction(torch.tanh(inner)).squeeze(-1)
+        # tanh, by the sigmoid: torch computes that several times faster on a CPU, and v · 1 is one number.
+        squashed = torch.sigmoid(2 * inner)
+        return 2 * self.direction(squashed).squeeze(-1) - self.direction.weight.sum()
 
 
 class Dot(nn.Module):

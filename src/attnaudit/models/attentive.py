@@ -19,9 +19,11 @@ from attnaudit import text
 from attnaudit.core import Batch, Embedding, Intervention, Site, Trace
 from attnaudit.instance import Instance
 from attnaudit.models.attention import Additive, Dot, attend
-from attnaudit.models.encoders import SharesDeletions, encoder_named
+from attnaudit.models.deletions import SharesDeletions
+from attnaudit.models.encoders import encoder_named
 from attnaudit.models.encoding import Encoding, Ids
 from attnaudit.models.interface import delete_each_by_trace
+from attnaudit.models.left_out import logits_without
 from attnaudit.models.readout import LinearHead, TanhHead
 from attnaudit.readout import Readout
 
@@ -160,42 +162,20 @@ class AttentiveModel(nn.Module):
             return delete_each_by_trace(self, batch)
         width = batch.token_ids.shape[1]
         at_once = max(1, _CHANGED // (len(batch) * width * self.readout.part))
-        blocks = [slice(start, start + at_once) for start in range(0, width, at_once)]
-        return torch.cat([self._without(batch, block) for block in blocks], dim=1)
-
-    def _without(self, batch: Batch, block: slice) -> Float[Tensor, "batch deleted output"]:
-        """Logits with each token of a block of positions left out."""
-        deletable = torch.zeros_like(batch.audit_mask)
-        deletable[:, block] = (batch.audit_mask & (batch.n_audited > 1)[:, None])[:, block]
-        query = self._query(batch)
-        states, changes = self.encoder.deletions(self.embed(batch), batch.token_mask, deletable)
-        inner, width = self.scorer.project(states), states.shape[1]
-        scores = self.scorer.finish(inner, None if query is None else query[:, None])
-        positions_left_out = torch.arange(width, device=self.device)[block]
-        n_left_out = len(positions_left_out)
-        all_scores = scores[:, None, :].repeat(1, n_left_out, 1)  # [batch, deleted, token]
-        old, inner = states.flatten(0, 1), inner.flatten(0, 1)
-        changed: list[tuple[Tensor, Tensor, Tensor]] = []
-        for rows, deleted, positions, new, columns in changes:
-            case, place = rows * n_left_out + deleted - block.start, rows * width + positions
-            shift = new - old[:, columns].index_select(0, place)
-            new_inner = inner.index_select(0, place) + self.scorer.project(shift, columns)
-            new_scores = self.scorer.finish(new_inner, None if query is None else query[rows])
-            all_scores.view(-1).index_copy_(0, case * width + positions, new_scores)
-            changed.append((case, place, self.readout.project(shift, columns)))
-        gone = (positions_left_out[:, None] == torch.arange(width, device=self.device)) & deletable[
-            :, block, None
+        embedding, query = self.embed(batch), self._query(batch)
+        logits = [
+            logits_without(
+                self.encoder,
+                self.scorer,
+                self.readout,
+                embedding,
+                query,
+                batch,
+                slice(start, start + at_once),
+            )
+            for start in range(0, width, at_once)
         ]
-        allowed = batch.audit_mask[:, None, :] & ~gone
-        weights = torch.softmax(all_scores.masked_fill(~allowed, float("-inf")), dim=-1)
-        contexts = weights @ self.readout.project(
-            states
-        )  # [batch, deleted, part], as if no state had changed
-        if changed:
-            case, place, shift = (torch.cat(parts) for parts in zip(*changed, strict=True))
-            weight = weights.view(-1).index_select(0, case * width + place % width)
-            contexts.flatten(0, 1).index_add_(0, case, weight[:, None] * shift)
-        return _allowed(self.readout.finish(contexts, None if query is None else query[:, None]), batch)
+        return _allowed(torch.cat(logits, dim=1), batch)
 
     def _query(self, batch: Batch) -> Float[Tensor, "batch dim"] | None:
         """The vector of the query, from an encoder and word vectors of its own."""

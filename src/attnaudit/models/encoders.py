@@ -9,34 +9,18 @@ from __future__ import annotations
 import pkgutil
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from attnaudit.errors import ModelError, unknown_name
+from attnaudit.models.deletions import Change, Changes, Remainder, Slopes
+from attnaudit.models.recurrence import rerun, run
 
-_CAME_BACK = 1e-6
-"""A recomputed LSTM state closer than this to the original (largest absolute difference over its hidden and cell
-values, which are of order 1) is taken for the original: what follows it is the original to float32 precision."""
-
-_LOOKED_EVERY = 4
-"""Positions between two looks at whether a row has come back: looking costs a fifth of a step."""
-
-
-class Change(NamedTuple):
-    """Token states that are no longer what they were, because another token of the text was deleted.
-
-    `rows` says which row of the batch, `deleted` which token went, `positions` which token the new state is of. Only
-    these `columns` of the state are new, and `states` holds no others.
-    """
-
-    rows: Int[Tensor, " change"]
-    deleted: Int[Tensor, " change"]
-    positions: Int[Tensor, " change"]
-    states: Float[Tensor, "change column"]
-    columns: slice = slice(None)
+_FORGOTTEN = 40
+"""Texts of fewer tokens end before a trained LSTM has nearly come back, so that slopes would be made in vain."""
 
 
 class Encoder(Protocol):
@@ -53,19 +37,6 @@ class Encoder(Protocol):
         self, states: Float[Tensor, "batch token dim"], mask: Bool[Tensor, "batch token"]
     ) -> Float[Tensor, "batch dim"]:
         """One vector for the whole text, as a query is read by."""
-
-
-@runtime_checkable
-class SharesDeletions(Protocol):
-    """An encoder that knows which states change when a token is deleted, and computes no others."""
-
-    def deletions(
-        self,
-        embedding: Float[Tensor, "batch token in"],
-        mask: Bool[Tensor, "batch token"],
-        which: Bool[Tensor, "batch token"],
-    ) -> tuple[Float[Tensor, "batch token dim"], Iterator[Change]]:
-        """The states, and every state that changes when one of the tokens in `which` is deleted."""
 
 
 class Average(nn.Module):
@@ -93,9 +64,9 @@ class Average(nn.Module):
         embedding: Float[Tensor, "batch token in"],
         mask: Bool[Tensor, "batch token"],
         which: Bool[Tensor, "batch token"],
-    ) -> tuple[Float[Tensor, "batch token dim"], Iterator[Change]]:
+    ) -> tuple[Float[Tensor, "batch token dim"], Changes]:
         """The states, and no changes: a deleted token leaves the others as they were."""
-        return self(embedding, mask), iter(())
+        return self(embedding, mask), lambda _slopes: iter(())
 
 
 class Cnn(nn.Module):
@@ -131,7 +102,7 @@ class Cnn(nn.Module):
         embedding: Float[Tensor, "batch token in"],
         mask: Bool[Tensor, "batch token"],
         which: Bool[Tensor, "batch token"],
-    ) -> tuple[Float[Tensor, "batch token dim"], Iterator[Change]]:
+    ) -> tuple[Float[Tensor, "batch token dim"], Changes]:
         """The states, and those within three places of a deleted token: no window reaches further.
 
         What a token gives to each state whose window holds it is computed once, as in a forward pass; a state after
@@ -140,7 +111,7 @@ class Cnn(nn.Module):
         given = [_given(convolution, embedding * mask[..., None]) for convolution in self.convolutions]
         states = self._summed(given, 0) * mask[..., None]
 
-        def changes() -> Iterator[Change]:
+        def changes(_slopes: Callable[[], Slopes] | None) -> Iterator[Change | Remainder]:
             length = mask.sum(dim=1)
             furthest = max(self.widths) // 2
             for distance in (*range(-furthest, 0), *range(1, furthest + 1)):
@@ -150,7 +121,7 @@ class Cnn(nn.Module):
                 rows, deleted, positions = rows[inside], deleted[inside], positions[inside]
                 yield Change(rows, deleted, positions, self._summed(given, distance)[rows, positions])
 
-        return states, changes()
+        return states, changes
 
     def _summed(self, given: list[Tensor], distance: int) -> Float[Tensor, "batch token dim"]:
         """The state of each token if the one `distance` places before it were deleted (after it, if negative)."""
@@ -196,34 +167,40 @@ class BiLstm(nn.Module):
         embedding: Float[Tensor, "batch token in"],
         mask: Bool[Tensor, "batch token"],
         which: Bool[Tensor, "batch token"],
-    ) -> tuple[Float[Tensor, "batch token dim"], Iterator[Change]]:
+    ) -> tuple[Float[Tensor, "batch token dim"], Changes]:
         """The states, and every state that changes when one of the tokens in `which` is deleted.
 
         Forward states before the deleted token and backward states after it are unchanged. The others are
         computed anew from the unchanged neighbour on, all deletions as rows of one batch; a row whose state has
-        come back to the original is finished. Trained LSTMs forget, so that the cost grows with the number of
-        tokens times the memory of the LSTM, not with the square of the length.
+        come back to the original is finished; with slopes, one that is nearly back. Trained LSTMs forget, so that the
+        cost grows with the number of tokens times the memory of the LSTM, not with the square of the length.
         """
         mirror = _mirror(mask)
         half = self.dim // 2
-        onward, back = _Gates.of(self.forward_lstm), _Gates.of(self.backward_lstm)
-        given_onward, given_back = onward.of_inputs(embedding), back.of_inputs(_reordered(embedding, mirror))
-        ahead, ahead_cells = _unrolled(onward, given_onward)
-        behind, behind_cells = _unrolled(back, given_back)
-        states = torch.cat([ahead, _reordered(behind, mirror)], dim=-1) * mask[..., None]
+        ahead = run(self.forward_lstm, embedding)
+        behind = run(self.backward_lstm, _reordered(embedding, mirror))
+        states = torch.cat([ahead.hidden, _reordered(behind.hidden, mirror)], dim=-1) * mask[..., None]
 
-        def changes() -> Iterator[Change]:
-            for change in _rerun(onward, given_onward, mask, which, ahead, ahead_cells):
-                yield change._replace(columns=slice(half))
+        def changes(slopes: Callable[[], Slopes] | None) -> Iterator[Change | Remainder]:
+            of_ahead = of_behind = None
+            if slopes is not None and mask.shape[1] >= _FORGOTTEN:
+                by_state, stake = slopes()
+                by_ahead, by_behind = by_state.chunk(2, dim=-1)
+                of_ahead = Slopes(by_ahead, stake)
+                by_behind = _reordered(by_behind.flatten(2), mirror).view_as(by_behind)
+                of_behind = Slopes(by_behind, _reordered(stake[..., None], mirror)[..., 0])
+            for found in rerun(ahead, mask, which, of_ahead):
+                yield found._replace(columns=slice(half)) if isinstance(found, Change) else found
             last = mask.sum(dim=1) - 1
             mirrored = _reordered(which[..., None], mirror)[..., 0]
-            for change in _rerun(back, given_back, mask, mirrored, behind, behind_cells):
-                end = last[change.rows]
-                yield change._replace(
-                    deleted=end - change.deleted, positions=end - change.positions, columns=slice(half, None)
-                )
+            for found in rerun(behind, mask, mirrored, of_behind):
+                end = last[found.rows]
+                found = found._replace(deleted=end - found.deleted)
+                if isinstance(found, Change):
+                    found = found._replace(positions=end - found.positions, columns=slice(half, None))
+                yield found
 
-        return states, changes()
+        return states, changes
 
 
 ENCODERS: dict[str, Callable[[int, int], Any]] = {
@@ -291,101 +268,3 @@ def _mirror(mask: Bool[Tensor, "batch token"]) -> Int[Tensor, "batch token"]:
 
 def _reordered(values: Tensor, order: Int[Tensor, "batch token"]) -> Tensor:
     return values.gather(1, order[..., None].expand(-1, -1, values.shape[-1]))
-
-
-class _Gates(NamedTuple):
-    """One direction's weights, those of the cell's candidate doubled: tanh x = 2 σ(2x) − 1.
-
-    All gates are then one sigmoid, which torch computes several times faster on a CPU than tanh.
-    """
-
-    input: Float[Tensor, "gate in"]
-    recurrent: Float[Tensor, "hidden gate"]
-    bias: Float[Tensor, " gate"]
-
-    @classmethod
-    def of(cls, lstm: nn.LSTM) -> _Gates:
-        size = lstm.hidden_size
-        scale = torch.ones(4 * size, device=lstm.get_parameter("weight_hh_l0").device)
-        scale[2 * size : 3 * size] = 2.0  # PyTorch's order: input, forget, candidate, output
-        bias = lstm.get_parameter("bias_ih_l0") + lstm.get_parameter("bias_hh_l0")
-        return cls(
-            lstm.get_parameter("weight_ih_l0") * scale[:, None],
-            (lstm.get_parameter("weight_hh_l0") * scale[:, None]).T.contiguous(),
-            bias * scale,
-        )
-
-    def of_inputs(self, inputs: Float[Tensor, "batch token in"]) -> Float[Tensor, "batch token gate"]:
-        """What the inputs give to the gates."""
-        return torch.nn.functional.linear(inputs, self.input, self.bias)
-
-    def step(
-        self,
-        given: Float[Tensor, "row gate"],
-        hidden: Float[Tensor, "row hidden"],
-        cells: Float[Tensor, "row hidden"],
-    ) -> tuple[Float[Tensor, "row hidden"], Float[Tensor, "row hidden"]]:
-        """The next hidden and cell states."""
-        let_in, keep, new, out = torch.addmm(given, hidden, self.recurrent).sigmoid_().chunk(4, dim=-1)
-        cells = torch.addcmul(keep * cells, let_in, 2 * new - 1)
-        return out * (2 * torch.sigmoid(2 * cells) - 1), cells
-
-
-def _unrolled(gates: _Gates, given: Float[Tensor, "batch token gate"]) -> tuple[Tensor, Tensor]:
-    """Hidden *and cell* states at each position, [batch, token, hidden]; `nn.LSTM` gives the last cell only."""
-    hidden = given.new_zeros(given.shape[0], given.shape[-1] // 4)
-    cells = hidden
-    all_hidden, all_cells = [], []
-    for position in range(given.shape[1]):
-        hidden, cells = gates.step(given[:, position], hidden, cells)
-        all_hidden.append(hidden)
-        all_cells.append(cells)
-    return torch.stack(all_hidden, dim=1), torch.stack(all_cells, dim=1)
-
-
-def _rerun(
-    gates: _Gates,
-    given: Float[Tensor, "batch token gate"],
-    mask: Bool[Tensor, "batch token"],
-    which: Bool[Tensor, "batch token"],
-    hidden: Float[Tensor, "batch token hidden"],
-    cells: Float[Tensor, "batch token hidden"],
-) -> Iterator[Change]:
-    """One direction anew after each deletion in `which`, from the deleted token on, until the state is back."""
-    length, width = mask.sum(dim=1), mask.shape[1]
-    shortest = int(length.min())
-    given, hidden, cells = (x.flatten(0, 1) for x in (given, hidden, cells))
-    rows = deleted = torch.empty(0, dtype=torch.long, device=given.device)
-    now_hidden = now_cells = given.new_zeros(0, hidden.shape[-1])
-    for position in range(1, width):
-        fresh = which[:, position - 1].nonzero().flatten()
-        if len(fresh):
-            before = fresh * width + position - 2
-            rows = torch.cat([rows, fresh])
-            deleted = torch.cat([deleted, torch.full_like(fresh, position - 1)])
-            now_hidden = torch.cat([now_hidden, _before(hidden, before, position)])
-            now_cells = torch.cat([now_cells, _before(cells, before, position)])
-        if position >= shortest:
-            left = (position < length[rows]).nonzero().flatten()
-            rows, deleted, now_hidden, now_cells = _kept(left, rows, deleted, now_hidden, now_cells)
-        if not len(rows):
-            continue
-        here = rows * width + position
-        now_hidden, now_cells = gates.step(given.index_select(0, here), now_hidden, now_cells)
-        yield Change(rows, deleted, torch.full_like(rows, position), now_hidden)
-        if position % _LOOKED_EVERY == 0:
-            off = (now_hidden - hidden.index_select(0, here)).abs_().amax(dim=-1)
-            off = torch.maximum(off, (now_cells - cells.index_select(0, here)).abs_().amax(dim=-1))
-            away = (off > _CAME_BACK).nonzero().flatten()
-            rows, deleted, now_hidden, now_cells = _kept(away, rows, deleted, now_hidden, now_cells)
-
-
-def _before(
-    states: Float[Tensor, "place hidden"], places: Int[Tensor, " row"], position: int
-) -> Float[Tensor, "row hidden"]:
-    """The states at the given places, which are those before the deleted token; 0 before the first token."""
-    return states.index_select(0, places) if position > 1 else states.new_zeros(len(places), states.shape[-1])
-
-
-def _kept(which: Int[Tensor, " kept"], *values: Tensor) -> tuple[Tensor, ...]:
-    return values if len(which) == len(values[0]) else tuple(value.index_select(0, which) for value in values)

@@ -115,8 +115,9 @@ def replay_by_trace(
     return torch.stack(outputs, dim=1)
 
 
-_PAIRS = 2**19
-"""Most pairs of tokens that one call of a model's `delete_each` is given (unless one text alone has more)."""
+_TOKENS = 2048
+"""Most tokens whose deletions one call of a model's `delete_each` is given (unless one text alone has more): each is
+a row of what is computed anew, and so many still lie in a core's cache."""
 
 
 def _instead(draw: Float[Tensor, "batch head token"], _site: Site, _own: Attention) -> Attention:
@@ -126,10 +127,10 @@ def _instead(draw: Float[Tensor, "batch head token"], _site: Site, _own: Attenti
 def delete_each(model: AuditedModel, batch: Batch) -> Float[Tensor, "batch token output"]:
     """Logits with each audited token left out: the model's own way, or a forward pass a token.
 
-    Memory is bounded by handing over few rows at a time: all but one text's pairs of tokens are counted.
+    Few texts are handed over at a time, which bounds memory and is faster on a CPU than many.
     """
     each = model.delete_each if isinstance(model, Deletes) else partial(delete_each_by_trace, model)
-    at_once = max(1, _PAIRS // batch.token_ids.shape[1] ** 2)
+    at_once = max(1, _TOKENS // batch.token_ids.shape[1])
     parts = [each(batch.select(slice(i, i + at_once))) for i in range(0, len(batch), at_once)]
     return torch.cat(parts)
 
