@@ -20,11 +20,11 @@ from attnaudit.counterfactual.outcome import Case, Rows, cases, epsilon_of, gene
 from attnaudit.counterfactual.same_weights_bound import bounded
 from attnaudit.counterfactual.same_weights_branch import branched
 from attnaudit.counterfactual.same_weights_problem import (
-    CLOSE,
     Problem,
     Reassignment,
     part,
     reversed_order,
+    tight,
 )
 from attnaudit.counterfactual.same_weights_swaps import counted_out, improved, mixed
 from attnaudit.models.interface import AuditedModel
@@ -33,11 +33,11 @@ from attnaudit.stats.divergence import LN2, jensen_shannon_divergence
 COUNTED = 7
 """Up to so many tokens all n! re-assignments are counted out."""
 
-THOROUGH = 60
-"""Up to so many tokens the swaps begin from every re-assignment at hand; with more the first ends at the bound."""
+THOROUGH = 100
+"""Up to so many tokens bounds that are still apart are drawn together by branch and bound."""
 
-NODES = 200
-"""Branches that are looked at in a text of up to `THOROUGH` tokens."""
+NODES = 500
+"""So many branches it may look at, a text."""
 
 LONG = 200
 """Texts of more tokens are solved on a sample."""
@@ -52,8 +52,8 @@ class SameWeights:
 
     One row an instance: `attention_jsd` in nats ∈ [0, ln 2] is that of the re-assignment that was found and is
     stored, `certified_upper_jsd` a bound that none exceeds; where they meet, the value is exact. Linear binary
-    read-outs only, else `unsupported`. Up to 200 tokens every text is solved; of 201 to 1,000 a share of `long_share`,
-    drawn for each text by itself (the others are `not_run`); longer ones are over `budget`.
+    read-outs only, else `unsupported`. Up to 200 tokens every text is solved; of 201 to 1,000 a share of
+    `long_share`, drawn for each text by itself (the others are `not_run`); longer ones are over `budget`.
     Source: the question is that of Jain & Wallace 2019, section 4.2.2, with the weights kept; relaxing one
     constraint of an assignment problem is Lagrangian relaxation (Fisher 1981), see `docs/methods.md`.
     Oracle: all n! re-assignments of short texts, and random ones within ε of longer ones.
@@ -63,7 +63,7 @@ class SameWeights:
     long_share: float = 0.1
 
     def __call__(self, model: AuditedModel, batch: Batch, trace: Trace, *, seed: int) -> pa.Table:
-        """Costs no forward pass beyond the trace; a millisecond at 20 tokens, some ten at 180, a second at 1,000."""
+        """Costs no forward pass beyond the trace; milliseconds at 20 tokens, some ten at 180, a second at 1,000."""
         epsilon = epsilon_of(self.epsilon, batch)
         rows = Rows("same_weights", model.sites[0].name, epsilon)
         for case in cases(model, batch, trace, needed_by="same_weights"):
@@ -102,7 +102,9 @@ def furthest_reassignment(
         high: largest allowed; may be ∞.
     """
     order = reversed_order(alpha)
-    shifted = evidence - evidence @ alpha  # now the own attention is at 0, and no digits are lost to a large logit
+    shifted = (
+        evidence - evidence @ alpha
+    )  # now the own attention is at 0, and no digits are lost to a large logit
     low, high = min(low - evidence @ alpha, 0.0), max(high - evidence @ alpha, 0.0)
     at = float(shifted @ alpha[order])
     if low <= at <= high:
@@ -115,18 +117,15 @@ def furthest_reassignment(
 def relaxed(problem: Problem, *, nodes: int = NODES) -> Reassignment:
     """Both bounds where the reversed order pushes the logit above the slab, by relaxation, repair and swaps."""
     own, order = np.arange(len(problem.alpha)), reversed_order(problem.alpha)
-    best = problem.best(own, improved(problem, order))
+    best = problem.best(own, improved(problem, order, further=False))
     bound = bounded(problem, outside=order, inside=best)
-    starts = [mixed(problem, bound.outside, bound.inside), bound.outside]
-    if len(own) <= THOROUGH:
-        starts += [bound.inside, own]
     best = problem.best(best, bound.inside)
-    for start in starts:
-        if bound.upper - problem.jsd(best) <= CLOSE:
-            break
+    for start in (mixed(problem, bound.outside, bound.inside), bound.outside, bound.inside, best, own):
         best = problem.best(best, improved(problem, start))
+        if tight(problem.jsd(best), bound.upper):
+            break
     jsd = problem.jsd(best)
     upper = min(max(bound.upper, jsd), LN2)
-    if len(own) > THOROUGH or upper - jsd <= CLOSE:
+    if len(own) > THOROUGH or tight(jsd, upper):
         return Reassignment(best, jsd, upper)
     return branched(problem, best, upper, nodes=nodes)

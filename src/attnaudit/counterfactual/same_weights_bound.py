@@ -1,7 +1,8 @@
 """An upper bound for the same-weights question: the slab priced into an assignment problem (Lagrangian relaxation).
 
 For every price μ ≥ 0 of the logit, max over all permutations of JSD − μ (logit − high) is at least the constrained
-maximum, and is a linear assignment. As a function of μ it is the upper envelope of a line a permutation, so it is convex.
+maximum, and is a linear assignment. As a function of μ it is the upper envelope of lines, one a permutation, hence
+convex.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.optimize import linear_sum_assignment
 
-from attnaudit.counterfactual.same_weights_problem import CLOSE, Order, Problem, reversed_order
+from attnaudit.counterfactual.same_weights_problem import CLOSE, Order, Problem
 
 ASSIGNMENTS = 20
 """At most so many prices are tried; a handful suffices nearly always."""
@@ -32,9 +33,9 @@ class Bound(NamedTuple):
 def bounded(problem: Problem, *, outside: Order, inside: Order) -> Bound:
     """The least upper bound over prices, to `CLOSE`.
 
-    Two permutations, one above `high` and one not, are two lines of the envelope. Where they cross is the next price: if
-    no line is above the crossing, that is the minimum, else the line found there replaces the one on its side (Handler
-    & Zang 1980). The crossing is a lower bound of the minimum, so it is known when to stop.
+    Two permutations, one above `high` and one not, are two lines of the envelope. Where they cross is the next price:
+    if no line is above the crossing, that is the minimum, else the line found there replaces the one on its side
+    (Handler & Zang 1980). The crossing is a lower bound of the minimum, so it is known when to stop.
     """
     evidence, alpha, high = problem.evidence, problem.alpha, problem.high
     upper, least = problem.jsd(outside), problem.jsd(inside)
@@ -67,7 +68,8 @@ def _potentials(problem: Problem) -> Float[np.ndarray, " token"]:
     `gain` is a Monge array along the sorted weights, so it is enough that neighbours would not change places.
     """
     ranked = np.argsort(problem.alpha, kind="stable")
-    gain = problem.gain[reversed_order(problem.alpha)[ranked]][:, ranked]  # on the diagonal: who gets which weight
+    # Rows in the order of the weights they get, so that the diagonal is the reversed order.
+    gain = problem.gain[ranked[::-1]][:, ranked]
     here, following = gain.diagonal(), gain.diagonal(1)
     step = 0.5 * ((following - here[:-1]) + (here[1:] - gain.diagonal(-1)))
     potentials = np.zeros(len(ranked))

@@ -1,23 +1,27 @@
 """Branch and bound for the same-weights question in short texts, where one large weight makes the relaxation loose.
 
-A weight goes to one token or another and cannot be shared, which the relaxation overlooks. So it is decided first where the
-largest weight goes, then the next, and each branch is bounded by the same relaxation of what is left.
+The relaxation in effect mixes re-assignments; where few weights dominate, none such exists. So it is decided
+first where the largest weight goes, then the next, and each branch is bounded by the same relaxation of what is left.
 """
 
 from __future__ import annotations
 
 import heapq
 import math
+from collections.abc import Iterator
 from itertools import count
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from attnaudit.counterfactual.same_weights_problem import CLOSE, Order, Problem, Reassignment
+from attnaudit.counterfactual.same_weights_problem import (
+    CLOSE,
+    Order,
+    Problem,
+    Reassignment,
+    tight,
+)
 from attnaudit.counterfactual.same_weights_swaps import improved
-
-TIGHT = 0.005
-"""Bounds that differ by less than this share of the upper one are near enough for a text; the work ends there."""
 
 _ROUNDING = 1e-12
 _PRICES = 8
@@ -26,65 +30,65 @@ _PRICES = 8
 def branched(problem: Problem, known: Order, upper: float, *, nodes: int) -> Reassignment:
     """Both bounds, drawn together by looking at `nodes` branches at most, the one with the largest bound first.
 
-    A branch is (bound, tokens that get the largest weights, in order of weight). It enters with the bound at its parent's
+    A branch is the tokens that get the largest weights, in order of weight. It enters with the bound at its parent's
     price, and is bounded at prices of its own when its turn comes.
     """
     ranked, number = np.argsort(-problem.alpha, kind="stable"), count()
     best, jsd = known, problem.jsd(known)
-    heap: list[tuple[float, int, tuple[int, ...], float | None]] = [(-upper, next(number), (), None)]
-    while heap and -heap[0][0] * (1 - TIGHT) > jsd + CLOSE and nodes > 0:
-        entered, _, taken, price = heapq.heappop(heap)
+    heap: list[tuple[float, int, tuple[int, ...]]] = [(-upper, next(number), ())]
+    while heap and nodes > 0 and not tight(jsd, -heap[0][0]):
+        entered, _, taken = heapq.heappop(heap)
         branch = _Branch(problem, ranked, taken)
         bound, price, found = branch.bounded(jsd)
         nodes -= 1
         for order in found:
             best = problem.best(best, improved(problem, order))
         jsd = problem.jsd(best)
-        bound = min(bound, -entered)
-        if bound <= jsd + CLOSE:
-            continue
-        for child in branch.children():
-            least, order = child.at_price(price)
-            best = problem.best(best, order)
-            if min(least, bound) > jsd + CLOSE:
-                heapq.heappush(heap, (-min(least, bound), next(number), child.taken, price))
+        for token, below in branch.children(price) if bound > jsd + CLOSE else ():
             nodes -= 1
-        jsd = problem.jsd(best)
-    upper = max(jsd, -heap[0][0]) if heap else jsd
-    return Reassignment(best, jsd, upper)
+            if (least := min(below, bound, -entered)) > jsd + CLOSE:
+                heapq.heappush(heap, (-least, next(number), (*taken, token)))
+    # What was left out was at most `CLOSE` above the best of its time.
+    return Reassignment(best, jsd, min(upper, max(jsd + CLOSE, -heap[0][0] if heap else 0.0)))
 
 
 class _Branch:
     """What is left of a problem when the largest weights have been given to the tokens `taken`."""
 
     def __init__(self, problem: Problem, ranked: np.ndarray, taken: tuple[int, ...]) -> None:
-        self.problem, self.ranked, self.taken = problem, ranked, taken
-        self.tokens = np.setdiff1d(np.arange(len(ranked)), taken)
-        self.weights = ranked[len(taken) :]
+        self.problem, self.ranked, self.taken = problem, ranked, np.array(taken, dtype=int)
+        free = np.ones(len(ranked), dtype=bool)
+        free[self.taken] = False
+        self.tokens, self.weights = np.flatnonzero(free), ranked[len(taken) :]
         self.gain = problem.gain[np.ix_(self.tokens, self.weights)]
         self.priced = np.outer(problem.evidence[self.tokens], problem.alpha[self.weights])
-        at = np.array(taken, dtype=int)
-        self.sure = float(problem.gain[at, ranked[: len(at)]].sum())
-        self.moved = float(problem.evidence[at] @ problem.alpha[ranked[: len(at)]])
+        gone = ranked[: len(taken)]
+        self.sure = float(problem.gain[self.taken, gone].sum())
+        self.moved = float(problem.evidence[self.taken] @ problem.alpha[gone])
         self.steep = float(np.abs(problem.evidence).max())
 
-    def children(self) -> list[_Branch]:
-        """One a token that may get the next weight."""
-        if len(self.weights) < 2:
-            return []
-        return [_Branch(self.problem, self.ranked, (*self.taken, int(token))) for token in self.tokens]
+    def children(self, price: float) -> Iterator[tuple[int, float]]:
+        """Each token that may get the next weight, and the bound at this price if it does."""
+        worth, rest = self._worth(price)
+        for row, token in enumerate(self.tokens.tolist()):
+            left = np.delete(worth[:, 1:], row, axis=0)
+            rows, columns = linear_sum_assignment(left, maximize=True)
+            yield token, rest + float(worth[row, 0] + left[rows, columns].sum())
 
     def at_price(self, price: float) -> tuple[float, Order]:
         """The bound at a price of the logit (below 0 a price of the other side), and the re-assignment best at it."""
-        rows, columns = linear_sum_assignment(self.gain - price * self.priced, maximize=True)
+        worth, rest = self._worth(price)
+        rows, columns = linear_sum_assignment(worth, maximize=True)
         order = np.empty_like(self.ranked)
-        order[list(self.taken)] = self.ranked[: len(self.taken)]
+        order[self.taken] = self.ranked[: len(self.taken)]
         order[self.tokens[rows]] = self.weights[columns]
-        value = self.sure + self.gain[rows, columns].sum()
-        if price:
-            side = self.problem.high if price > 0 else self.problem.low
-            value -= price * (self.moved + self.priced[rows, columns].sum() - side)
-        return float(value) + _ROUNDING * (1 + abs(price) * self.steep), order
+        return rest + float(worth[rows, columns].sum()), order
+
+    def _worth(self, price: float) -> tuple[np.ndarray, float]:
+        """What each free weight is worth on each free token, and what is to be added to the sum of them."""
+        side = self.problem.high if price > 0 else self.problem.low
+        rest = self.sure - (price * (self.moved - side) if price else 0.0)
+        return self.gain - price * self.priced, rest + _ROUNDING * (1 + abs(price) * self.steep)
 
     def bounded(self, enough: float) -> tuple[float, float, list[Order]]:
         """The least bound over prices, its price, and what was best on either side; −∞ where nothing is allowed.

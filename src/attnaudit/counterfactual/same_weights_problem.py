@@ -12,12 +12,15 @@ from scipy.special import rel_entr
 CLOSE = 1e-6
 """Nats between two bounds that nobody would tell apart; the work ends there."""
 
+TIGHT = 0.005
+"""Bounds that differ by no more than this share of the upper one are near enough for one text."""
+
 Order = Int[np.ndarray, " token"]
 """Token t gets the weight of token order[t]: a permutation."""
 
 
 class Reassignment(NamedTuple):
-    """Token t gets the weight of token `order[t]`; its JSD is `jsd`, and none within the slab is above `upper` (nats)."""
+    """Token t gets the weight of token `order[t]`, at a JSD of `jsd`; none allowed is above `upper` (both nats)."""
 
     order: Order
     jsd: float
@@ -28,7 +31,8 @@ class Reassignment(NamedTuple):
 class Problem:
     """Maximise Σ gain[t, order[t]] over permutations with low ≤ evidence · alpha[order] ≤ high, where low ≤ 0 ≤ high.
 
-    `evidence` is shifted so that the own order is at 0, and has the sign with which the reversed order is above `high`.
+    `evidence` is shifted so that the own order is at 0, and has the sign with which the reversed order is above
+    `high`.
     """
 
     alpha: Float[np.ndarray, " token"]
@@ -57,6 +61,11 @@ class Problem:
     def best(self, known: Order, other: Order) -> Order:
         """The further of the two, if the other is allowed."""
         return other if self.allows(other) and self.jsd(other) > self.jsd(known) else known
+
+
+def tight(jsd: float, upper: float) -> bool:
+    """Whether two bounds are so near that no more work is put into them."""
+    return upper - jsd <= CLOSE + TIGHT * upper
 
 
 def part(a: Float[np.ndarray, "*any"], b: Float[np.ndarray, "*any"]) -> Float[np.ndarray, "*any"]:

@@ -25,24 +25,27 @@ def counted_out(problem: Problem) -> Reassignment:
     return Reassignment(orders[best], float(jsd[best]), float(jsd[best]))
 
 
-def improved(problem: Problem, order: Order) -> Order:
+def improved(problem: Problem, order: Order, *, further: bool = True) -> Order:
     """The given re-assignment brought inside the slab and made further by swaps of two tokens' weights.
 
-    A swap changes JSD and logit in a few operations, so each round looks at all n². Inside, the swap that gains most and
-    stays inside; outside, the one that comes inside and costs least, or the cheapest of those that come at least half
-    as near as any. Ends where no swap helps, which may be outside.
+    A swap changes JSD and logit in a few operations, so each round looks at all n². Inside, it takes the swap that
+    gains most and stays inside; outside, the one that comes inside at the least cost, or else the cheapest of those
+    that come at least halfway to the nearest. Ends where no swap helps, which may be outside; with
+    `further` false, as soon as it is inside.
     """
     order = order.copy()
     n = len(order)
     for _ in range(10 * n):
+        at = problem.at(order)
+        now = max(problem.low - at, at - problem.high, 0.0)
+        if now == 0 and not further:
+            break
         weights = problem.alpha[order]
         got = problem.gain[:, order]
         had = got.diagonal()
         gain = got + got.T - had[:, None] - had
-        at = problem.at(order)
         logit = at + (problem.evidence[:, None] - problem.evidence) * (weights - weights[:, None])
         beyond = np.maximum(np.maximum(problem.low - logit, logit - problem.high), 0.0)
-        now = max(problem.low - at, at - problem.high, 0.0)
         nearest = float(beyond.min())
         if nearest >= now * (1 - _GAIN) and now > 0:
             break

@@ -225,7 +225,7 @@ class AdversarialPaper(Strict):
 
 
 class SameWeights(Strict):
-    """The model's own weights re-assigned to the tokens as far away (JSD) as `epsilon` (TVD) allows, between two bounds.
+    """The model's own weights on other tokens, as far away (JSD) as `epsilon` (TVD) allows, between two bounds.
 
     For linear binary read-outs, and texts of up to 1,000 tokens (longer ones: status `budget`).
     """
