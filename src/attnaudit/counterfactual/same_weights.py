@@ -102,10 +102,9 @@ def furthest_reassignment(
         high: largest allowed; may be ∞.
     """
     order = reversed_order(alpha)
-    shifted = (
-        evidence - evidence @ alpha
-    )  # now the own attention is at 0, and no digits are lost to a large logit
-    low, high = min(low - evidence @ alpha, 0.0), max(high - evidence @ alpha, 0.0)
+    # With the own attention at 0 no digits are lost to a large logit.
+    own = float(evidence @ alpha)
+    shifted, low, high = evidence - own, min(low - own, 0.0), max(high - own, 0.0)
     at = float(shifted @ alpha[order])
     if low <= at <= high:
         jsd = min(float(part(alpha, alpha[order]).sum()), LN2)

@@ -44,7 +44,7 @@ class Problem:
     @classmethod
     def of(cls, alpha: Float[np.ndarray, " token"], evidence: np.ndarray, low: float, high: float) -> Problem:
         """With `gain[t, j]`, the part of the JSD (nats) when token t gets the weight of token j."""
-        return cls(alpha, evidence, low, high, part(alpha[:, None], alpha[None, :]))
+        return cls(alpha, evidence, float(low), float(high), part(alpha[:, None], alpha[None, :]))
 
     def jsd(self, order: Order) -> float:
         """JSD from the own weights, in nats."""
@@ -56,7 +56,7 @@ class Problem:
 
     def allows(self, order: Order) -> bool:
         """Whether the output stays within the slab."""
-        return self.low <= self.at(order) <= self.high
+        return bool(self.low <= self.at(order) <= self.high)
 
     def best(self, known: Order, other: Order) -> Order:
         """The further of the two, if the other is allowed."""
@@ -68,7 +68,7 @@ def tight(jsd: float, upper: float) -> bool:
     return upper - jsd <= CLOSE + TIGHT * upper
 
 
-def part(a: Float[np.ndarray, "*any"], b: Float[np.ndarray, "*any"]) -> Float[np.ndarray, "*any"]:
+def part(a: Float[np.ndarray, "*#any"], b: Float[np.ndarray, "*#any"]) -> Float[np.ndarray, "*#any"]:
     """One token's part of the JSD (nats): ½ [a ln(2a/(a+b)) + b ln(2b/(a+b))], by continuity at 0."""
     middle = 0.5 * (a + b)
     return np.asarray(0.5 * (rel_entr(a, middle) + rel_entr(b, middle)))

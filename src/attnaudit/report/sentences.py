@@ -235,8 +235,9 @@ def dispersion(
     if whole is None or whole.value is None:
         return ""
     text = (
-        "How far the logit moves then is exactly how unevenly attention is spread times how much the evidence of the "
-        f"words differs; in the typical text it is {_with_interval(whole, 2)} logits (standard deviation)."
+        "How far the logit moves when the weights are permuted is exactly how unevenly they are spread times how "
+        f"much the evidence of the words differs; in the typical text it is {_with_interval(whole, 2)} logits "
+        "(standard deviation)."
     )
     shares = [share for share in (of_attention, of_evidence) if share is not None and share.value is not None]
     if of_attention is None or of_evidence is None or len(shares) < 2:
@@ -252,9 +253,8 @@ def dispersion(
     more = "as much" if not clear else "more" if a > 0.5 else "less"
     than = "as" if more == "as much" else "than"
     return (
-        f"{text} Texts differ in it {more} by the spread of attention {than} by the evidence: {percent(a)} "
-        f"{percent_interval(of_attention)} of the variance of its logarithm is that of attention, {percent(e)} that of "
-        "evidence."
+        f"{text} Texts differ in it {more} by the spread of attention {than} by the evidence: of the variance of its "
+        f"logarithm, {percent(a)} ({percent_interval(of_attention)}) goes with attention, {percent(e)} with evidence."
     )
 
 
