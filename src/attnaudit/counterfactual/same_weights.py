@@ -19,13 +19,7 @@ from attnaudit.counterfactual.exact import slab
 from attnaudit.counterfactual.outcome import Case, Rows, cases, epsilon_of, generator
 from attnaudit.counterfactual.same_weights_bound import bounded
 from attnaudit.counterfactual.same_weights_branch import branched
-from attnaudit.counterfactual.same_weights_problem import (
-    Problem,
-    Reassignment,
-    part,
-    reversed_order,
-    tight,
-)
+from attnaudit.counterfactual.same_weights_problem import Problem, Reassignment, part, reversed_order, tight
 from attnaudit.counterfactual.same_weights_swaps import counted_out, improved, mixed
 from attnaudit.models.interface import AuditedModel
 from attnaudit.stats.divergence import LN2, jensen_shannon_divergence

@@ -37,9 +37,9 @@ def bounded(problem: Problem, *, outside: Order, inside: Order) -> Bound:
     if no line is above the crossing, that is the minimum, else the line found there replaces the one on its side
     (Handler & Zang 1980). The crossing is a lower bound of the minimum, so it is known when to stop.
     """
-    evidence, alpha, high = problem.evidence, problem.alpha, problem.high
+    high = problem.high
     upper, least = problem.jsd(outside), problem.jsd(inside)
-    priced, potentials = np.outer(evidence, alpha), _potentials(problem)
+    priced, potentials = np.outer(problem.evidence, problem.alpha), _potentials(problem)
     for _ in range(ASSIGNMENTS):
         above, below = problem.at(outside) - high, problem.at(inside) - high
         price = max(problem.jsd(outside) - problem.jsd(inside), 0.0) / (above - below)
@@ -52,7 +52,7 @@ def bounded(problem: Problem, *, outside: Order, inside: Order) -> Bound:
         order = linear_sum_assignment(worth, maximize=True)[1]
         over = problem.at(order) - high
         value = problem.jsd(order) - price * over
-        upper = min(upper, value + _ROUNDING * (1 + price * float(np.abs(evidence).max())))
+        upper = min(upper, value + _ROUNDING * (1 + price * problem.steepest))
         if problem.allows(order):
             least = max(least, problem.jsd(order))
         if over > 0:

@@ -9,18 +9,14 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import count
 
 import numpy as np
+from jaxtyping import Float, Int
 from scipy.optimize import linear_sum_assignment
 
-from attnaudit.counterfactual.same_weights_problem import (
-    CLOSE,
-    Order,
-    Problem,
-    Reassignment,
-    tight,
-)
+from attnaudit.counterfactual.same_weights_problem import CLOSE, Order, Problem, Reassignment, tight
 from attnaudit.counterfactual.same_weights_swaps import improved
 
 _ROUNDING = 1e-12
@@ -38,7 +34,7 @@ def branched(problem: Problem, known: Order, upper: float, *, nodes: int) -> Rea
     heap: list[tuple[float, int, tuple[int, ...]]] = [(-upper, next(number), ())]
     while heap and nodes > 0 and not tight(jsd, -heap[0][0]):
         entered, _, taken = heapq.heappop(heap)
-        branch = _Branch(problem, ranked, taken)
+        branch = _Branch.of(problem, ranked, taken)
         bound, price, found = branch.bounded(jsd)
         nodes -= 1
         for order in found:
@@ -49,23 +45,44 @@ def branched(problem: Problem, known: Order, upper: float, *, nodes: int) -> Rea
             if (least := min(below, bound, -entered)) > jsd + CLOSE:
                 heapq.heappush(heap, (-least, next(number), (*taken, token)))
     # What was left out was at most `CLOSE` above the best of its time.
-    return Reassignment(best, jsd, min(upper, max(jsd + CLOSE, -heap[0][0] if heap else 0.0)))
+    left = max(jsd + CLOSE, -heap[0][0] if heap else 0.0)
+    return Reassignment(best, jsd, max(jsd, min(upper, left)))
 
 
+@dataclass(frozen=True, slots=True)
 class _Branch:
-    """What is left of a problem when the largest weights have been given to the tokens `taken`."""
+    """What is left of a problem when the largest weights have been given to the tokens `taken`.
 
-    def __init__(self, problem: Problem, ranked: np.ndarray, taken: tuple[int, ...]) -> None:
-        self.problem, self.ranked, self.taken = problem, ranked, np.array(taken, dtype=int)
-        free = np.ones(len(ranked), dtype=bool)
-        free[self.taken] = False
-        self.tokens, self.weights = np.flatnonzero(free), ranked[len(taken) :]
-        self.gain = problem.gain[np.ix_(self.tokens, self.weights)]
-        self.priced = np.outer(problem.evidence[self.tokens], problem.alpha[self.weights])
-        gone = ranked[: len(taken)]
-        self.sure = float(problem.gain[self.taken, gone].sum())
-        self.moved = float(problem.evidence[self.taken] @ problem.alpha[gone])
-        self.steep = float(np.abs(problem.evidence).max())
+    `sure` nats and `moved` logits are settled; `gain` and `priced` are what each free weight would add to them on
+    each free token.
+    """
+
+    problem: Problem
+    ranked: Order
+    taken: Int[np.ndarray, " gone"]
+    tokens: Int[np.ndarray, " left"]
+    weights: Int[np.ndarray, " left"]
+    gain: Float[np.ndarray, "left left"]
+    priced: Float[np.ndarray, "left left"]
+    sure: float
+    moved: float
+
+    @classmethod
+    def of(cls, problem: Problem, ranked: Order, taken: tuple[int, ...]) -> _Branch:
+        """With the weights `ranked`, the largest first."""
+        gone, at = ranked[: len(taken)], np.array(taken, dtype=int)
+        weights, tokens = ranked[len(taken) :], np.setdiff1d(ranked, at)
+        return cls(
+            problem,
+            ranked,
+            at,
+            tokens,
+            weights,
+            gain=problem.gain[np.ix_(tokens, weights)],
+            priced=np.outer(problem.evidence[tokens], problem.alpha[weights]),
+            sure=float(problem.gain[at, gone].sum()),
+            moved=float(problem.evidence[at] @ problem.alpha[gone]),
+        )
 
     def children(self, price: float) -> Iterator[tuple[int, float]]:
         """Each token that may get the next weight, and the bound at this price if it does."""
@@ -88,7 +105,7 @@ class _Branch:
         """What each free weight is worth on each free token, and what is to be added to the sum of them."""
         side = self.problem.high if price > 0 else self.problem.low
         rest = self.sure - (price * (self.moved - side) if price else 0.0)
-        return self.gain - price * self.priced, rest + _ROUNDING * (1 + abs(price) * self.steep)
+        return self.gain - price * self.priced, rest + _ROUNDING * (1 + abs(price) * self.problem.steepest)
 
     def bounded(self, enough: float) -> tuple[float, float, list[Order]]:
         """The least bound over prices, its price, and what was best on either side; −∞ where nothing is allowed.
@@ -105,7 +122,7 @@ class _Branch:
         back = order.copy()
         by_pull = self.tokens[np.argsort(sign * problem.evidence[self.tokens], kind="stable")]
         back[by_pull] = self.weights
-        if sign * problem.at(back) > side + _ROUNDING * (1 + self.steep):
+        if sign * problem.at(back) > side + _ROUNDING * (1 + problem.steepest):
             return -math.inf, 0.0, []
         outside, inside, best = order, back, 0.0
         for _ in range(_PRICES):

@@ -46,6 +46,11 @@ class Problem:
         """With `gain[t, j]`, the part of the JSD (nats) when token t gets the weight of token j."""
         return cls(alpha, evidence, float(low), float(high), part(alpha[:, None], alpha[None, :]))
 
+    @property
+    def steepest(self) -> float:
+        """Most that a unit of weight can move the logit."""
+        return float(np.abs(self.evidence).max())
+
     def jsd(self, order: Order) -> float:
         """JSD from the own weights, in nats."""
         return float(self.gain[np.arange(len(order)), order].sum())

@@ -225,15 +225,18 @@ class AdversarialPaper(Strict):
 
 
 class SameWeights(Strict):
-    """The model's own weights on other tokens, as far away (JSD) as `epsilon` (TVD) allows, between two bounds.
+    """The model's own weights on other tokens, as far away (JSD) as `epsilon` allows; linear binary read-outs only.
 
-    For linear binary read-outs, and texts of up to 1,000 tokens (longer ones: status `budget`).
+    Between two bounds, which are within 1 % of each other on nearly all texts.
     """
 
     name: Literal["same_weights"] = "same_weights"
     epsilon: float | None = Field(None, gt=0, lt=1, description=_EPSILON)
     long_share: float = Field(
-        0.1, ge=0, le=1, description="share of the texts of 201 to 1,000 tokens that is solved, drawn by text"
+        0.1,
+        ge=0,
+        le=1,
+        description="share of the texts of 201 to 1,000 tokens that is solved; longer ones are not",
     )
 
 
