@@ -50,6 +50,7 @@ def summarise(stored: Mapping[str, pa.Table], classes: Sequence[str]) -> pa.Tabl
         *_quality(stored["scores"]),
         *_agreement(stored["agreement"], place, groups),
         *_permutation(stored["counterfactual"], stored["importance"], place, groups),
+        *_dispersion(stored["counterfactual"], stored["importance"], place, groups),
         *_uniform(stored["counterfactual"], place, groups),
         *_adversary(stored["counterfactual"], place, groups),
         *_plausibility(stored["plausibility"], instances, place, groups),
@@ -170,6 +171,36 @@ def _permutation(
             yield _row("permutation", subject, group.name, "median_tvd", inference.median(inside), undefined)
 
 
+def _dispersion(
+    counterfactual: pa.Table, importance: pa.Table, place: Mapping[str, int], groups: Sequence[_Group]
+) -> Iterator[_Row]:
+    """Why permuting matters: the variance of the logit is that of attention times that of evidence, text by text.
+
+    Attention as a sum of squares, evidence and logit as standard deviations in logits. The logarithms add up, so the
+    variance over texts of that of the logit is shared out between the two; the shares sum to 1.
+    """
+    attention, evidence, logit = dispersions(counterfactual, importance, place)
+    if not np.isfinite(logit).any():
+        return
+    for group in groups:
+        for subject, values in (
+            ("dispersion of attention", attention),
+            ("dispersion of evidence", np.sqrt(evidence)),
+            ("dispersion of logit", np.sqrt(logit)),
+        ):
+            inside, undefined = _defined(values, group)
+            yield _row("permutation", subject, group.name, "median", inference.median(inside), undefined)
+        there = group.members & (attention > 0) & (evidence > 0)  # of nothing there is no logarithm
+        logs = {
+            "dispersion of attention": np.log(attention[there]),
+            "dispersion of evidence": np.log(evidence[there]),
+        }
+        whole, undefined = sum(logs.values()), int(group.members.sum() - there.sum())
+        for subject, part in logs.items():
+            share = inference.share_of_variance(part, whole)
+            yield _row("permutation", subject, group.name, "share_of_log_variance", share, undefined)
+
+
 def _uniform(counterfactual: pa.Table, place: Mapping[str, int], groups: Sequence[_Group]) -> Iterator[_Row]:
     rows = counterfactual.filter(pc.field("kind") == "uniform")
     if not len(rows):
@@ -191,6 +222,7 @@ def _uniform(counterfactual: pa.Table, place: Mapping[str, int], groups: Sequenc
 
 _SOLVED = {"adversarial_exact": "exact", "adversarial_bracket": "bracket"}
 _SEARCHED = {"adversarial_search": "search", "adversarial_paper": "paper"}
+_BRACKETED = ("adversarial_bracket", "same_weights")
 CERTIFIED = 0.01
 """A bracket whose bounds differ by no more than this share of the upper one is called certified."""
 
@@ -199,7 +231,7 @@ def _adversary(
     counterfactual: pa.Table, place: Mapping[str, int], groups: Sequence[_Group]
 ) -> Iterator[_Row]:
     found: dict[str, tuple[float | None, np.ndarray]] = {}
-    for kind in (*_SOLVED, *_SEARCHED):
+    for kind in (*_SOLVED, *_SEARCHED, "same_weights"):
         rows = counterfactual.filter(pc.field("kind") == kind)
         if not len(rows):
             continue
@@ -216,15 +248,15 @@ def _adversary(
             flips, undefined = _defined(flipped, group)
             flip_share = inference.share(int(flips.sum()), len(flips))
             yield _row("adversary", kind, group.name, "share_flipped", flip_share, undefined)
-            if kind == "adversarial_bracket":
-                yield from _bracket(jsd, _column(rows, "certified_upper_jsd", place), group)
+            if kind in _BRACKETED:
+                yield from _bracket(kind, jsd, _column(rows, "certified_upper_jsd", place), group)
     yield from _gaps(found, groups)
     if "adversarial_bracket" in found:
         rows = counterfactual.filter(pc.field("kind") == "adversarial_bracket")
         yield from _proof(found, _column(rows, "certified_upper_jsd", place), groups)
 
 
-def _bracket(lower: np.ndarray, upper: np.ndarray, group: _Group) -> Iterator[_Row]:
+def _bracket(kind: str, lower: np.ndarray, upper: np.ndarray, group: _Group) -> Iterator[_Row]:
     """How tight the certified bounds are."""
     above, undefined = _defined(upper, group)
     width, _ = _defined(upper - lower, group)
@@ -234,7 +266,7 @@ def _bracket(lower: np.ndarray, upper: np.ndarray, group: _Group) -> Iterator[_R
         ("mean_width", inference.mean(width)),
         ("share_certified", inference.share(certified, len(above))),
     ):
-        yield _row("adversary", "adversarial_bracket", group.name, statistic, estimate, undefined)
+        yield _row("adversary", kind, group.name, statistic, estimate, undefined)
 
 
 def _gaps(found: Mapping[str, tuple[float | None, np.ndarray]], groups: Sequence[_Group]) -> Iterator[_Row]:
@@ -298,6 +330,34 @@ def permutation_medians(draws: pa.Table, place: Mapping[str, int]) -> np.ndarray
     for name, tvds in values.items():
         medians[place[name]] = np.median(tvds)
     return medians
+
+
+def dispersions(
+    counterfactual: pa.Table, importance: pa.Table, place: Mapping[str, int]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Dispersion of attention Σ(α−ᾱ)², of evidence Σ(s−s̄)²/(n−1) in logits², and their product, of each instance.
+
+    The product is the variance of the logit over all permutations, as it is stored; evidence is what it leaves. NaN
+    where there is none: attention not measured, no variance stored, or of evidence where attention is uniform to
+    its stored precision.
+    """
+    moments = counterfactual.filter(pc.field("kind") == "permuted_moments")
+    logit = _column(moments, "logit_variance", place)
+    rows = importance.filter((pc.field("measure") == "attention") & (pc.field("step") == 0))
+    attention = np.full(len(place), np.nan)
+    for name, scores in zip(rows["instance_id"].to_pylist(), ragged(rows["scores"]), strict=True):
+        if scores is None or len(scores) < 2:
+            continue
+        weights = scores.astype(np.float64) / scores.sum(dtype=np.float64)
+        flat = np.ptp(weights) <= _FLAT * weights.max()
+        attention[place[name]] = 0.0 if flat else ((weights - weights.mean()) ** 2).sum()
+    attention[np.isnan(logit)] = np.nan
+    evidence = np.divide(logit, attention, out=np.full(len(place), np.nan), where=attention > 0)
+    return attention, evidence, logit
+
+
+_FLAT = 8 * float(np.finfo(np.float32).eps)
+"""Weights that differ by less than this share of the largest are alike: they are stored in single precision."""
 
 
 def largest_attention(importance: pa.Table, place: Mapping[str, int]) -> np.ndarray:

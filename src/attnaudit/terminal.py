@@ -149,7 +149,7 @@ def _label(subject: str, statistic: str, label: str) -> str:
     """The name of a number; of a bracket it is said which bound it rests on, of a gap that it is one."""
     if " above " in subject:
         return "JSD, mean of the difference"
-    if subject != "adversarial_bracket":
+    if subject not in ("adversarial_bracket", "same_weights"):
         return label
     return {"mean_jsd": "JSD, mean (lower bound)", "share_jsd_from_0.4": "lower bound ≥ 0.4"}.get(
         statistic, label

@@ -13,6 +13,7 @@ _NAMES = {
     "adversarial_bracket": "bracket",
     "adversarial_search": "search",
     "adversarial_paper": "search as published",
+    "same_weights": "same weights",
     "exact above paper": "exact above search as published",
     "bracket above paper": "bracket above search as published",
     "roc_auc": "ROC-AUC",

@@ -66,3 +66,49 @@ def test_the_same_seed_gives_the_same_rows(kind: str) -> None:
 def test_a_model_that_does_not_show_its_readout_is_refused(kind: str) -> None:
     with pytest.raises(UnsupportedModelError, match=kind):
         ask(kind, OnlyFourMembers(), tiny.instances(4))
+
+
+def statuses(texts, *, seed: int = 0, model=None, **parameters) -> list[str]:
+    model = model or tiny.model()
+    batch = model.encode(texts)
+    rows = COUNTERFACTUALS["same_weights"](**parameters)(model, batch, model.trace(batch), seed=seed)
+    assert rows["certified_upper_jsd"].null_count == rows["attention_jsd"].null_count
+    return rows["status"].to_pylist()
+
+
+@pytest.mark.parametrize("form", ["multi-class", "nli", "qa"])
+def test_same_weights_are_for_binary_linear_readouts(form: str) -> None:
+    assert statuses(tiny.instances(1, 6), model=tiny.model(**FORMS[form])) == ["unsupported"] * 2
+
+
+def test_same_weights_are_solved_up_to_a_length_then_on_a_sample_then_not() -> None:
+    lengths = (1, 200, 201, 1000, 1001)
+    assert statuses(tiny.instances(*lengths), long_share=0.0) == [
+        *("too_short", "ok", "not_run", "not_run", "budget")
+    ]
+    assert statuses(tiny.instances(*lengths), long_share=1.0) == [*("too_short", "ok", "ok", "ok", "budget")]
+
+
+def test_the_sample_of_long_texts_is_the_same_in_any_company_and_another_with_another_seed() -> None:
+    texts = tiny.instances(*[201] * 24)
+    drawn = statuses(texts, long_share=0.5)
+    assert drawn == [statuses([text], long_share=0.5)[0] for text in texts]
+    assert 4 <= drawn.count("ok") <= 20
+    assert statuses(texts, long_share=0.5, seed=1) != drawn
+
+
+def test_same_weights_keep_the_weights_and_stay_below_the_free_adversary() -> None:
+    model = tiny.model(sharp=1.0)
+    texts = tiny.instances(3, 9, 30, 70)
+    same, free = ask("same_weights", model, texts), ask("adversarial_exact", model, texts)
+    for row, other in zip(same.to_pylist(), free.to_pylist(), strict=True):
+        assert row["epsilon"] == other["epsilon"]
+        assert row["output_tvd"] <= row["epsilon"] + 1e-12
+        assert row["attention_jsd"] <= row["certified_upper_jsd"]
+        assert row["attention_jsd"] <= other["attention_jsd"] + 1e-12
+    batch = model.encode(texts)
+    trace = model.trace(batch)
+    attention = trace.attention[model.sites[0]][:, 0, 0].double()
+    for i, row in enumerate(same.to_pylist()):
+        own = attention[i][batch.audit_mask[i]]
+        assert sorted(row["weights"]) == sorted((own / own.sum()).tolist())

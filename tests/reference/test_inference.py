@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import linregress
 
 from attnaudit.stats import inference
 
@@ -43,12 +44,30 @@ def test_ratio_of_means_is_that_of_fieller_on_a_large_sample() -> None:
     assert found.high - found.low == pytest.approx(2 * 1.96 * error, rel=0.1)
 
 
+def test_share_of_variance_is_a_slope_and_its_interval_that_of_the_slope() -> None:
+    draw = np.random.default_rng(4)
+    part, other = draw.normal(0, 2, 3000), draw.normal(0, 1, 3000)
+    found, rest = (
+        inference.share_of_variance(part, part + other),
+        inference.share_of_variance(other, part + other),
+    )
+    fit = linregress(part + other, part)
+    assert found.value == pytest.approx(fit.slope)
+    assert found.value + rest.value == pytest.approx(1)
+    assert found.value == pytest.approx(0.8, abs=0.02)
+    assert found.high - found.low == pytest.approx(2 * 1.96 * fit.stderr, rel=0.1)
+    few = np.array([1.0, 1.0, 2.0, 1.0])  # some resamples do not vary
+    assert np.isfinite(inference.share_of_variance(few, few)[:3]).all()
+
+
 def test_nothing_to_estimate_is_null() -> None:
     assert inference.mean(np.array([])) == (None, None, None, 0)
     assert inference.mean(np.array([2.0])) == (2.0, None, None, 1)
     assert inference.mean(np.array([2.0, 2.0])) == (2.0, 2.0, 2.0, 2)
     assert inference.share(0, 0) == (None, None, None, 0)
     assert inference.ratio_of_means(np.array([1.0, 1.0]), np.array([1.0, -1.0])).value is None
+    assert inference.share_of_variance(np.arange(2.0), np.arange(2.0)) == (None, None, None, 2)
+    assert inference.share_of_variance(np.arange(3.0), np.ones(3)) == (None, None, None, 3)
     assert inference.ratio_of_means(np.array([1.0, 1.0, 1.0]), np.array([0.0, 0.0, 1.0])).value is None
 
 

@@ -8,7 +8,7 @@ from attnaudit import tables
 from attnaudit.agreement import agreement, plausibility
 from attnaudit.card import Policy, card, verdict
 from attnaudit.stats.inference import Estimate
-from attnaudit.summary import bin_name, in_bin, lookup, summarise, told_apart
+from attnaudit.summary import bin_name, dispersions, in_bin, lookup, summarise, told_apart
 
 
 def importance(**scores: list) -> pa.Table:
@@ -158,6 +158,100 @@ def test_a_bracket_is_counted_at_both_ends_and_held_against_what_had_its_epsilon
     assert found["share_certified"] == 0.5
     assert numbers["adversary", "bracket above paper", "overall", "mean_jsd"].value == pytest.approx(0.1)
     assert ("adversary", "bracket above search", "overall", "mean_jsd") not in numbers
+
+
+def test_same_weights_are_counted_at_both_ends_where_they_were_solved() -> None:
+    rows = counterfactual(
+        "same_weights", [[0.0], [0.0], [0.9]], [0.3, 0.5, 0.2], epsilon=0.01, upper=[0.301, 0.6, 0.2]
+    )
+    rows = rows.set_column(
+        rows.schema.get_field_index("attention_jsd"), rows.field("attention_jsd"), pa.array([0.3, 0.5, None])
+    ).set_column(
+        rows.schema.get_field_index("certified_upper_jsd"),
+        rows.field("certified_upper_jsd"),
+        pa.array([0.301, 0.6, None]),
+    )
+    summary = summarise(stored(instances=instances([0, 1, 1]), counterfactual=rows), ["no", "yes"])
+    found = {t: e for (_, s, g, t), e in lookup(summary).items() if (s, g) == ("same_weights", "overall")}
+    assert found["mean_jsd"].value == pytest.approx(0.4)
+    assert found["mean_upper_jsd"].value == pytest.approx(0.4505)
+    assert found["share_certified"].value == 0.5
+    assert found["share_jsd_from_0.4"].value == 0.5
+    assert found["mean_jsd"].n == 2
+    undefined = {
+        r["n_undefined"]
+        for r in summary.to_pylist()
+        if (r["group"], r["statistic"]) == ("overall", "mean_jsd")
+    }
+    assert undefined == {1}
+    assert not any(" above " in subject for _, subject, _, _ in lookup(summary))
+
+
+def moments(variance: list[float | None]) -> pa.Table:
+    """Rows `permuted_moments` with these variances of the logit."""
+    rows = counterfactual("permuted_moments", [[0.0]] * len(variance))
+    at = rows.schema.get_field_index("logit_variance")
+    return rows.set_column(at, rows.field("logit_variance"), pa.array(variance, pa.float64()))
+
+
+def test_dispersions_by_hand() -> None:
+    """Weights (.75, .25) have Σ(α−ᾱ)² = .125, and evidence 1 and 3 Σ(s−s̄)²/(n−1) = 2: the logit varies by .25."""
+    given = {"importance": importance(attention=[[0.75, 0.25]] * 2), "counterfactual": moments([0.25, 0.25])}
+    numbers = lookup(summarise(stored(instances=instances([0, 1]), **given), ["no", "yes"]))
+    found = {
+        s: e.value for (x, s, g, t), e in numbers.items() if (x, g, t) == ("permutation", "overall", "median")
+    }
+    assert found == {
+        "dispersion of attention": 0.125,
+        "dispersion of evidence": pytest.approx(2**0.5),
+        "dispersion of logit": 0.5,
+    }
+    share = numbers["permutation", "dispersion of attention", "overall", "share_of_log_variance"]
+    assert share.value is None  # nothing differs between the texts
+
+
+def test_dispersions_multiply_to_the_variance_and_their_shares_sum_to_one() -> None:
+    draw = np.random.default_rng(0)
+    weights = [draw.dirichlet(np.ones(draw.integers(2, 30))).astype(np.float32) for _ in range(60)]
+    evidence = [draw.normal(0, draw.uniform(0.1, 3), len(w)) for w in weights]
+    exact = [
+        float(((w - w.mean()) ** 2).sum() * ((s - s.mean()) ** 2).sum() / (len(w) - 1))
+        for w, s in zip([w.astype(float) for w in weights], evidence, strict=True)
+    ]
+    given = {"importance": importance(attention=weights), "counterfactual": moments(exact)}
+    tables_ = stored(instances=instances([0, 1] * 30), **given)
+    place = {f"i{k}": k for k in range(60)}
+    attention, spread, logit = dispersions(tables_["counterfactual"], tables_["importance"], place)
+    assert attention * spread == pytest.approx(np.array(exact))
+    assert logit.tolist() == exact
+    assert spread == pytest.approx([np.var(s, ddof=1) for s in evidence], rel=1e-4)
+    numbers = lookup(summarise(tables_, ["no", "yes"]))
+    for group in ("overall", "predicted no", "predicted yes"):
+        parts = [
+            numbers["permutation", f"dispersion of {of}", group, "share_of_log_variance"]
+            for of in ("attention", "evidence")
+        ]
+        assert sum(part.value for part in parts) == pytest.approx(1)
+        assert sum(part.low for part in parts) <= 1 <= sum(part.high for part in parts)
+    slope = np.polyfit(np.log(logit), np.log(attention), 1)[0]
+    share = numbers["permutation", "dispersion of attention", "overall", "share_of_log_variance"]
+    assert share.value == pytest.approx(slope)
+    assert share.low < slope < share.high
+
+
+def test_uniform_attention_leaves_the_evidence_unknown_and_other_models_have_no_dispersions() -> None:
+    flat = np.full(3, 1 / 3, dtype=np.float32)
+    given = {
+        "importance": importance(attention=[flat, [0.5, 0.3, 0.2]]),
+        "counterfactual": moments([0.0, 0.04]),
+    }
+    rows = summarise(stored(instances=instances([0, 0]), **given), ["no", "yes"]).to_pylist()
+    found = {r["subject"]: r for r in rows if (r["group"], r["statistic"]) == ("overall", "median")}
+    assert found["dispersion of attention"]["n_undefined"] == 0
+    assert (found["dispersion of evidence"]["n"], found["dispersion of evidence"]["n_undefined"]) == (1, 1)
+    given["counterfactual"] = moments([None, None])
+    numbers = lookup(summarise(stored(instances=instances([0, 0]), **given), ["no", "yes"]))
+    assert not any(subject.startswith("dispersion") for _, subject, _, _ in numbers)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pyarrow as pa
 from attnaudit.core import Batch, Trace
 from attnaudit.counterfactual.adversarial import Adversarial, AdversarialBracket, AdversarialExact
 from attnaudit.counterfactual.fixed import Permuted, Uniform
+from attnaudit.counterfactual.same_weights import SameWeights
 from attnaudit.counterfactual.search import AdversarialPaper, AdversarialSearch
 from attnaudit.models.interface import AuditedModel
 
@@ -29,4 +30,5 @@ COUNTERFACTUALS: dict[str, Callable[..., Counterfactual]] = {
     "adversarial_bracket": AdversarialBracket,
     "adversarial_search": AdversarialSearch,
     "adversarial_paper": AdversarialPaper,
+    "same_weights": SameWeights,
 }

@@ -160,6 +160,7 @@ def _counterfactual(entry: Mapping[str, Any]) -> str:
         "adversarial_bracket": "adversarial, between certified bounds",
         "adversarial_search": "adversarial, by the paper’s search",
         "adversarial_paper": "adversarial, by the search as published (epsilon 0.05)",
+        "same_weights": "the same weights on other words, between certified bounds",
     }.get(entry["name"], worded(entry["name"]))
     parameters = _parameters({key: value for key, value in entry.items() if key != "name"})
     return f"{name} ({parameters})" if parameters else name

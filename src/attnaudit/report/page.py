@@ -124,7 +124,13 @@ def _sections(
             "more": sentences.uniform(
                 of("uniform", "uniform", "median_tvd"), of("uniform", "uniform", "share_flipped")
             ),
+            "why": sentences.dispersion(
+                of("permutation", "dispersion of logit", "median"),
+                of("permutation", "dispersion of attention", "share_of_log_variance"),
+                of("permutation", "dispersion of evidence", "share_of_log_variance"),
+            ),
             "sheet": sheets.permutation(found, groups),
+            "dispersion": sheets.dispersion(found, groups),
             "figures": [boxes["permutation_violins"]],
         },
         "adversary": _adversary(result, found, groups, boxes),
@@ -182,7 +188,18 @@ def _adversary(
         ),
         "more": " ".join(filter(None, said)),
         "tightness": sentences.bracket(overall(kind, "mean_width"), overall(kind, "share_certified")),
+        "same_weights": sentences.same_weights(
+            sheets.by_group(found, groups, "adversary", "same_weights", "mean_jsd"),
+            sheets.by_group(found, groups, "adversary", "same_weights", "mean_upper_jsd"),
+            overall("same_weights", "share_certified"),
+            epsilon=epsilon.get("same_weights"),
+            free=overall("adversarial_exact", "mean_jsd")
+            if epsilon.get("adversarial_exact") == epsilon.get("same_weights")
+            else None,
+            reasons=_reasons(result.tables["counterfactual"], kind="same_weights"),
+        ),
         "sheet": sheets.adversary(found, groups, epsilon),
+        "same_weights_sheet": sheets.same_weights(found, groups, epsilon.get("same_weights")),
         "bracket": sheets.bracket(found, groups),
         "figures": [boxes["adversary_histogram"], boxes["adversary_violins"], *beyond],
     }

@@ -223,6 +223,41 @@ def permutation(
     return text + class_difference(tvd, "the median output change")
 
 
+def dispersion(
+    logit: Mapping[str, Number], attention: Mapping[str, Number], evidence: Mapping[str, Number]
+) -> str:
+    """Why permuting matters: how far the logit moves, and how its differences between texts are shared out.
+
+    `logit` is its standard deviation over permutations (median text), the others are shares of the variance of its
+    logarithm. Nothing where the variance of the logit is not stored.
+    """
+    whole, of_attention, of_evidence = logit.get(OVERALL), attention.get(OVERALL), evidence.get(OVERALL)
+    if whole is None or whole.value is None:
+        return ""
+    text = (
+        "How far the logit moves when the weights are permuted is exactly how unevenly they are spread times how "
+        f"much the evidence of the words differs; in the typical text it is {_with_interval(whole, 2)} logits "
+        "(standard deviation)."
+    )
+    shares = [share for share in (of_attention, of_evidence) if share is not None and share.value is not None]
+    if of_attention is None or of_evidence is None or len(shares) < 2:
+        return text
+    a, e = of_attention.value or 0.0, of_evidence.value or 0.0
+    if min(a, e) < 0:
+        return (
+            f"{text} Texts differ in it by {'the evidence' if a < 0 else 'the spread of attention'}; "
+            f"{'the spread of attention' if a < 0 else 'the evidence'} works against that."
+        )
+    clear = of_attention.low is not None and of_attention.high is not None
+    clear = clear and not (of_attention.low or 0.0) <= 0.5 <= (of_attention.high or 0.0)
+    more = "as much" if not clear else "more" if a > 0.5 else "less"
+    than = "as" if more == "as much" else "than"
+    return (
+        f"{text} Texts differ in it {more} by the spread of attention {than} by the evidence: of the variance of its "
+        f"logarithm, {percent(a)} ({percent_interval(of_attention)}) goes with attention, {percent(e)} with evidence."
+    )
+
+
 def uniform(tvd: Mapping[str, Number], flipped: Mapping[str, Number]) -> str:
     """What the same weight on every word does to the prediction, by group."""
     whole, flips = tvd.get(OVERALL), flipped.get(OVERALL)
@@ -284,6 +319,38 @@ def bracket(width: Number | None, certified: Number | None) -> str:
         "further away than the upper one exists. On average the two lie "
         f"{decimal(width.value)} nats apart; on {percent(certified.value)} of the texts they agree to within 1%."
     )
+
+
+def same_weights(
+    mean: Mapping[str, Number],
+    upper: Mapping[str, Number],
+    certified: Number | None,
+    *,
+    epsilon: float | None,
+    free: Number | None = None,
+    reasons: Mapping[str, int] | None = None,
+) -> str:
+    """How far the model's own weights can be re-assigned with the same prediction; nothing where that was not asked.
+
+    `mean` and `upper` are the bounds by group; `free` is the ε-max JSD, shown where it rests on the same texts.
+    """
+    whole = mean.get(OVERALL)
+    if whole is None:
+        return ""
+    if whole.value is None:
+        return f"Keeping the same weights and only re-assigning them is undefined on every text{_reasons(reasons)}."
+    within = "" if epsilon is None else f" to within {epsilon:g}"
+    text = (
+        "Keeping the same weights and only re-assigning them to other words, the furthest attention that gives the "
+        f"same prediction{within} is {_distance(whole, upper.get(OVERALL))} nats away on average"
+    )
+    if free is not None and free.value is not None and free.n == whole.n:
+        text += f" (where the weights are free as well: {decimal(free.value, 2)})"
+    text += f"; {counted(whole.n)}{missing(whole.undefined, reasons)}."
+    if certified is not None and certified.value is not None:
+        text += f" On {percent(certified.value)} of these the value is certified to within 1%."
+    spans = {group: _span(number, upper.get(group)) for group, number in mean.items()}
+    return text + class_difference(spans, "this distance", said=_between)
 
 
 def published_search(distance: Number | None, epsilon: float | None) -> str:

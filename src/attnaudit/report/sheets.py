@@ -94,10 +94,34 @@ def permutation(found: Numbers, groups: Sequence[str]) -> Sheet:
     return _grouped("Output change under another attention", ("attention",), head, rows, groups)
 
 
+def dispersion(found: Numbers, groups: Sequence[str]) -> Sheet:
+    """What the variance of the logit under permutations is made of, by group; no rows where it is not stored."""
+    rows = []
+    for subject, (name, unit) in _DISPERSIONS.items():
+        for group in groups:
+            median = found.get(("permutation", subject, group, "median"))
+            if median is None:
+                continue
+            share = found.get(("permutation", subject, group, "share_of_log_variance"), Number(None))
+            cells = (decimal(median.value), interval(median), percent(share.value), percent_interval(share))
+            rows.append((name, _class(group), unit, *cells, *_counts(median)))
+    head = ("unit", "median", "95% interval", "share of differences", "95% interval", *_COUNTS)
+    return _grouped("Why permuting matters", ("dispersion",), head, rows, groups)
+
+
+_DISPERSIONS = {
+    "dispersion of attention": ("attention, Σ(α − mean)²", "weight²"),
+    "dispersion of evidence": ("evidence of words, standard deviation", "logits"),
+    "dispersion of logit": ("logit when permuted, standard deviation", "logits"),
+}
+
+
 def adversary(found: Numbers, groups: Sequence[str], epsilons: Mapping[str, float] | None = None) -> Sheet:
     """ε-max JSD by kind and group; of a bracket both ends, the upper one beneath. `epsilons`: the ε of each kind."""
     rows: list[tuple[str, ...]] = []
     for subject in _subjects(found, "adversary"):
+        if subject == "same_weights":  # another question, with a table of its own
+            continue
         epsilon = _epsilon(subject, epsilons or {})
         bound = ", lower bound" if subject == "adversarial_bracket" else ""
         name = f"{worded(subject)}{bound}{epsilon}"
@@ -144,6 +168,39 @@ def bracket(found: Numbers, groups: Sequence[str]) -> Sheet:
     if len(groups) > 1:
         return Sheet(f"{caption}, by predicted class", ("class", *head), tuple(rows))
     return Sheet(caption, ("group", *head), tuple(rows))
+
+
+def same_weights(found: Numbers, groups: Sequence[str], epsilon: float | None = None) -> Sheet:
+    """How far the model's own weights can be re-assigned, by group; no rows where that was not asked."""
+    rows = []
+    for group in groups:
+        lower = found.get(("adversary", "same_weights", group, "mean_jsd"))
+        if lower is None:
+            continue
+        upper = found.get(("adversary", "same_weights", group, "mean_upper_jsd"), Number(None))
+        shares = [found.get(("adversary", "same_weights", group, f"share_jsd_from_{far:g}")) for far in FAR]
+        rows.append(
+            (
+                _class(group),
+                decimal(lower.value),
+                interval(lower),
+                decimal(upper.value),
+                interval(upper),
+                decimal(_value(found, "adversary", "same_weights", group, "median_jsd")),
+                *(NONE if share is None else percent(share.value) for share in shares),
+                percent(_value(found, "adversary", "same_weights", group, "share_certified")),
+                *_counts(lower),
+            )
+        )
+    far_heads = tuple(f"JSD ≥ {far:g}" for far in FAR)
+    head = ("mean JSD, lower bound", "95% interval", "upper bound", "95% interval", "median", *far_heads)
+    asked = "" if epsilon is None else _epsilon("same_weights", {"same_weights": epsilon})
+    caption = f"The same weights on other words, furthest JSD (nats){asked}"
+    if len(groups) > 1:
+        caption += ", by predicted class"
+    return Sheet(
+        caption, ("class" if len(groups) > 1 else "group", *head, "within 1%", *_COUNTS), tuple(rows)
+    )
 
 
 def evidence(found: Numbers, groups: Sequence[str]) -> Sheet:

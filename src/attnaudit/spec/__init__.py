@@ -78,6 +78,7 @@ KNOWN: Mapping[str, tuple[str, ...]] = {
         "adversarial_bracket",
         "adversarial_search",
         "adversarial_paper",
+        "same_weights",
     ),
 }
 """Every name that a spec may use, by what it names; tests hold them against the packages that mean them."""
@@ -223,6 +224,22 @@ class AdversarialPaper(Strict):
     name: Literal["adversarial_paper"] = "adversarial_paper"
 
 
+class SameWeights(Strict):
+    """The model's own weights on other tokens, as far away (JSD) as `epsilon` allows; linear binary read-outs only.
+
+    Between two bounds, which are within 1 % of each other on nearly all texts.
+    """
+
+    name: Literal["same_weights"] = "same_weights"
+    epsilon: float | None = Field(None, gt=0, lt=1, description=_EPSILON)
+    long_share: float = Field(
+        0.1,
+        ge=0,
+        le=1,
+        description="share of the texts of 201 to 1,000 tokens that is solved; longer ones are not",
+    )
+
+
 class Outside(BaseModel):
     """Something from outside the package, `my_module:MyMeasure`, with any parameters."""
 
@@ -291,6 +308,7 @@ CounterfactualSpec = Annotated[
     | Annotated[AdversarialBracket, Tag("adversarial_bracket")]
     | Annotated[AdversarialSearch, Tag("adversarial_search")]
     | Annotated[AdversarialPaper, Tag("adversarial_paper")]
+    | Annotated[SameWeights, Tag("same_weights")]
     | Annotated[Outside, Tag("outside")],
     _tag_counter,
     _before_counter,

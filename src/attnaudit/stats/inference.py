@@ -71,6 +71,34 @@ def ratio_of_means(
     return Estimate(float(a.mean() / b.mean()), float(low), float(high), n)
 
 
+def share_of_variance(
+    part: Float[np.ndarray, " instance"], whole: Float[np.ndarray, " instance"], *, seed: int = 0
+) -> Estimate:
+    """Cov(part, whole) / Var(whole): how much of the variance of a sum over instances goes with one term of it.
+
+    With a paired percentile bootstrap. The shares of all terms sum to 1; one below 0 works against the others. None
+    with fewer than 3 instances, or where the whole does not vary (in a resample, that one says nothing).
+    Oracle: the slope of a straight line fitted to the term against the whole.
+    """
+    n = len(whole)
+    if n < 3 or not np.ptp(whole) > 0:
+        return Estimate(None, None, None, n)
+
+    def shares(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        off = b - b.mean(axis=-1, keepdims=True)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray((off * a).sum(axis=-1) / (off**2).sum(axis=-1))
+
+    draw = np.random.default_rng(seed)
+    at_once, found = max(1, _AT_ONCE // n), []
+    for start in range(0, _RESAMPLES, at_once):
+        rows = draw.integers(0, n, (min(at_once, _RESAMPLES - start), n))
+        found.append(shares(part[rows], whole[rows]))
+    drawn = np.concatenate(found)
+    low, high = np.quantile(drawn[np.isfinite(drawn)], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return Estimate(float(shares(part, whole)), float(low), float(high), n)
+
+
 def _bootstrapped(values: np.ndarray, statistic: object, seed: int) -> Estimate:
     values = np.asarray(values, dtype=np.float64)
     if len(values) == 0:

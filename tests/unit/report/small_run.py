@@ -152,7 +152,7 @@ def small_run(
 
 def _counterfactual(kind, ids, weights, draws, defined, rng):
     rows = len(ids) * draws
-    adversarial = kind.startswith("adversarial")
+    adversarial = kind.startswith("adversarial") or kind == "same_weights"
     jsd = rng.uniform(0, 0.69, rows)
     if kind == "adversarial_exact":
         jsd = np.maximum(jsd, 0.35)
@@ -163,7 +163,7 @@ def _counterfactual(kind, ids, weights, draws, defined, rng):
     upper = [None] * rows
     if kind == "adversarial_exact":
         upper = jsd
-    if kind == "adversarial_bracket":  # on every second text the bounds meet
+    if kind in ("adversarial_bracket", "same_weights"):  # on every second text the bounds meet
         upper = np.minimum(jsd + np.where(np.arange(rows) % 2, 0.0, 0.05), np.log(2))
     epsilon = (
         {"adversarial_paper": 0.05, "adversarial_bracket": 0.05}.get(kind, 0.01) if adversarial else None
@@ -187,7 +187,7 @@ def _counterfactual(kind, ids, weights, draws, defined, rng):
             "draw": list(range(draws)) * len(ids),
             "epsilon": epsilon,
             "logit_mean": None,
-            "logit_variance": None,
+            "logit_variance": rng.uniform(0.01, 1, rows) if kind == "permuted_moments" and defined else None,
             "status": "ok" if defined else "too_short",
             **values,
         },

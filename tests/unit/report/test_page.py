@@ -232,6 +232,20 @@ def test_a_question_is_withheld_with_its_text(tmp_path):
         ),
         ({"counterfactuals": ("adversarial_bracket",), "n": 1}, "1 text"),
         ({"counterfactuals": ("adversarial_bracket",), "defined": False}, "undefined on every text"),
+        (
+            {"counterfactuals": ("same_weights",)},
+            "Keeping the same weights and only re-assigning them to other",
+        ),
+        (
+            {"counterfactuals": ("same_weights",), "defined": False},
+            "only re-assigning them is undefined on every text (too few tokens: 24)",
+        ),
+        (
+            {"counterfactuals": ("permuted", "permuted_moments")},
+            "How far the logit moves when the weights are",
+        ),
+        ({"counterfactuals": ("permuted", "permuted_moments"), "measures": ()}, "logits"),
+        ({"counterfactuals": ("permuted", "permuted_moments", "same_weights"), "n": 1}, "1 text"),
         ({"counterfactuals": ()}, "attention was not permuted"),
         ({"counterfactuals": ("permuted",)}, "no adversarial attention was looked for"),
         ({"counterfactuals": ("adversarial_search",)}, "The search gives a lower bound"),

@@ -197,6 +197,47 @@ def test_how_tight_a_bracket_is():
     assert sentences.bracket(Number(None), Number(None)) == ""
 
 
+def test_same_weights_are_said_between_their_bounds_beside_free_ones():
+    def said(mean, upper, free=None, certified=0.9, **more):
+        return sentences.same_weights(mean, upper, Number(certified, n=100), epsilon=0.01, free=free, **more)
+
+    text = said(whole(0.3, undefined=4), whole(0.35), narrow(0.6), reasons={"not_run": 4})
+    assert "same prediction to within 0.01 is between 0.30 and 0.35" in text
+    assert "(where the weights are free as well: 0.60)" in text
+    assert "100 texts; undefined on 4 more (not run)." in text
+    assert text.endswith("On 90% of these the value is certified to within 1%.")
+    assert "free" not in said(whole(0.3), whole(0.3), narrow(0.6, n=99))
+    assert "is 0.30 [" in said(whole(0.3), whole(0.301))
+    assert sentences.same_weights({}, {}, None, epsilon=0.01) == ""
+    unsupported = sentences.same_weights(
+        {"overall": Number(None, undefined=3)}, {}, None, epsilon=0.05, reasons={"unsupported": 3}
+    )
+    assert unsupported.endswith("undefined on every text (not supported by the model: 3).")
+
+
+@pytest.mark.parametrize(
+    ("share", "wording"),
+    [
+        (0.8, "more by the spread of attention than by the evidence: of the variance of its logarithm, 80%"),
+        (0.2, "less by the spread of attention than by the evidence: of the variance of its logarithm, 20%"),
+        (0.5, "as much by the spread of attention as by the evidence"),
+        (1.2, "by the spread of attention; the evidence works against that."),
+        (-0.2, "by the evidence; the spread of attention works against that."),
+    ],
+)
+def test_what_texts_differ_by_when_permuted(share, wording):
+    said = sentences.dispersion(whole(0.4), whole(share), whole(1 - share))
+    assert "is 0.40 [" in said
+    assert wording in said
+
+
+def test_without_variance_or_shares_less_is_said_of_permutations():
+    assert sentences.dispersion({}, {}, {}) == ""
+    assert "Texts differ" not in sentences.dispersion(
+        whole(0.4), {"overall": Number(None)}, {"overall": Number(None)}
+    )
+
+
 def test_the_search_as_published_is_named_with_its_epsilon():
     said = sentences.published_search(narrow(0.612, width=0.01), 0.05)
     assert "ε = 0.05" in said

@@ -41,6 +41,33 @@ def test_a_bracket_has_a_row_for_either_bound(tmp_path):
     assert "bracket above search" not in rows  # another ε
 
 
+def test_same_weights_have_a_table_of_their_own(tmp_path):
+    run = small_run(tmp_path, counterfactuals=("adversarial_exact", "same_weights"))
+    found = numbers(run.tables["summary"])
+    sheet = sheets.same_weights(found, run.groups, 0.01)
+    assert [row[0] for row in sheet.rows] == ["all texts", "negative", "positive"]
+    assert all(len(row) == len(sheet.head) for row in sheet.rows)
+    assert all(float(row[1]) <= float(row[3]) for row in sheet.rows)
+    assert "same weights" not in str(sheets.adversary(found, run.groups).rows)
+    assert (
+        sheets.same_weights(numbers(small_run(tmp_path, name="other").tables["summary"]), run.groups).rows
+        == ()
+    )
+
+
+def test_dispersions_have_a_table_where_the_variance_is_stored(tmp_path):
+    run = small_run(tmp_path, counterfactuals=("permuted", "permuted_moments"))
+    found = numbers(run.tables["summary"])
+    sheet = sheets.dispersion(found, run.groups)
+    assert len(sheet.rows) == 9
+    assert all(len(row) == len(sheet.head) for row in sheet.rows)
+    plain = sheets.permutation(found, run.groups)
+    assert "dispersion" not in str(plain.rows)
+    assert (
+        sheets.dispersion(numbers(small_run(tmp_path, name="other").tables["summary"]), run.groups).rows == ()
+    )
+
+
 def test_without_a_bracket_there_is_no_table_of_its_width(tmp_path):
     found, groups = made(tmp_path, "classification")
     assert sheets.bracket(found, groups).rows == ()
