@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from attnaudit import memory as limits
 from attnaudit.errors import AuditError, SpecError, unknown_name
 from attnaudit.spec import KNOWN, AdversarialSearch, Spec, merged, read_values
 from attnaudit.terminal import printable, progress_bars, show, table_of
@@ -43,6 +44,14 @@ Threads = Annotated[
         min=1, help="Compute threads; more than one helps on an idle machine.", rich_help_panel=_WHERE
     ),
 ]
+Memory = Annotated[
+    str,
+    typer.Option(
+        metavar="SIZE",
+        help="What one batch may take besides the model, such as 200MB or 4GB.",
+        rich_help_panel=_WHERE,
+    ),
+]
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON object and nothing else.", rich_help_panel=_WHERE)
 ]
@@ -52,7 +61,7 @@ Run = Annotated[str, typer.Argument(metavar="RUN", help="A run folder, or the na
 @app.command()
 def demo(store: Store = Path("runs"), threads: Threads = 1, as_json: AsJson = False) -> None:
     """Train and audit a small model on the generated corpus `planted`; needs no data and no network."""
-    _audit(Spec(), store, Device.cpu, threads, as_json=as_json)
+    _audit(Spec(), store, Device.cpu, threads, limits.DEFAULT, as_json=as_json)
 
 
 @app.command()
@@ -170,6 +179,7 @@ def run(
         Device, typer.Option(help="Where torch computes.", rich_help_panel=_WHERE)
     ] = Device.cpu,
     threads: Threads = 1,
+    memory: Memory = "1GB",
     as_json: AsJson = False,
 ) -> None:
     """Train a model (or take one), audit its attention on every test text, write the report.
@@ -199,7 +209,7 @@ def run(
     if search and all(entry.name != "adversarial_search" for entry in asked.counterfactuals):
         with_search = (*asked.counterfactuals, AdversarialSearch())
         asked = asked.model_copy(update={"counterfactuals": with_search})
-    _audit(asked, store, device, threads, as_json=as_json)
+    _audit(asked, store, device, threads, limits.size_of(memory), as_json=as_json)
 
 
 @app.command()
@@ -278,6 +288,7 @@ def reproduce(
     store: Store = Path("runs"),
     device: Device = Device.cpu,
     threads: Threads = 1,
+    memory: Memory = "1GB",
 ) -> None:
     """Run the whole paper, or go on with it, and hold every number against the published one."""
     if study != "jain2019":
@@ -307,7 +318,13 @@ def reproduce(
         with sweep_bars(planned) as (watch, ended):
             cells = []
             for cell in jain2019.run(
-                planned, store=store, device=device.value, threads=threads, jobs=jobs, watch=watch
+                planned,
+                store=store,
+                device=device.value,
+                threads=threads,
+                memory=limits.size_of(memory),
+                jobs=jobs,
+                watch=watch,
             ):
                 cells.append(cell)
                 ended(cell)
@@ -378,6 +395,7 @@ def verify(run: Run, store: Store = Path("runs")) -> None:
 
 def main() -> None:
     """Run the command line; what the user can mend is said without a traceback, with exit code 2."""
+    limits.keep_freed()
     for stop in (signal.SIGINT, signal.SIGTERM):
         signal.signal(stop, _stop)
     try:
@@ -402,14 +420,16 @@ def _stop(number: int, _frame: object) -> None:
     raise _Stopped(number)
 
 
-def _audit(spec: Spec, store: Path, device: Device, threads: int, *, as_json: bool) -> None:
+def _audit(spec: Spec, store: Path, device: Device, threads: int, memory: int, *, as_json: bool) -> None:
     from attnaudit.report import write_report
     from attnaudit.run import audit
 
     if spec.modules:
         sys.path.append(str(Path.cwd()))  # a script's own folder is not the one it is started in
     with progress_bars(quiet=as_json) as progress:
-        result = audit(spec, store=store, device=device.value, threads=threads, progress=progress)
+        result = audit(
+            spec, store=store, device=device.value, threads=threads, memory=memory, progress=progress
+        )
     try:
         written = write_report(result)
     except AuditError as error:

@@ -47,7 +47,7 @@ def model(audited: AttentiveModel, earlier: Path | None) -> dict[str, Any]:
     }
 
 
-def environment(device: str, threads: int) -> dict[str, Any]:
+def environment(device: str, threads: int, memory: int) -> dict[str, Any]:
     """Machine, device and versions."""
     return {
         "python": platform.python_version(),
@@ -57,6 +57,7 @@ def environment(device: str, threads: int) -> dict[str, Any]:
         "device": device,
         "precision": "float32",
         "threads": threads,
+        "memory_bytes": memory,
         "peak_memory_bytes": _peak_memory(),
     }
 

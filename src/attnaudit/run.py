@@ -21,6 +21,7 @@ from typing import Any
 import pyarrow as pa
 import torch
 
+from attnaudit import memory as limits
 from attnaudit import record, stages, tables, tasks, text
 from attnaudit import spec as asked
 from attnaudit import store as stored
@@ -64,6 +65,7 @@ def audit(
     store: str | Path = "runs",
     device: str = "cpu",
     threads: int = 1,
+    memory: int = limits.DEFAULT,
     progress: Progress = silent,
     model: AttentiveModel | None = None,
 ) -> Result:
@@ -74,6 +76,7 @@ def audit(
         store: folder that holds run folders; made when it is not there.
         device: where torch computes, `cpu` or `cuda`.
         threads: compute threads of torch. The same number gives the same bits on a CPU.
+        memory: bytes that the results in between of one batch may take; decides how many texts go together.
         progress: told how far each stage has come.
         model: a model to audit as it is, in place of the one that the spec describes; nothing is trained.
 
@@ -101,18 +104,23 @@ def audit(
     reading = time.perf_counter() - began
     if finished := stored.find(store, plan.name):
         return Result.open(finished)
-    conditions = {"device": device, "threads": threads, "torch": torch.__version__, "chunk": stages.CHUNK}
-    with stored.draft(store, plan.name, conditions) as draft, _torch_state(threads):
+    conditions = {
+        "device": device,
+        "threads": threads,
+        "memory": memory,
+        "torch": torch.__version__,
+        "chunk": stages.CHUNK,
+    }
+    with stored.draft(store, plan.name, conditions) as draft, _torch_state(threads), limits.limited(memory):
         draft.count({"corpus": reading})
-        with draft.timed("model"):
-            audited_model = _model(plan, draft, model, device, progress)
+        audited_model = _model(plan, draft, model, device, progress)
         work = stages.Work(audited_model.requires_grad_(False), plan.audited, draft, progress)
         stages.describe_instances(work, split=plan.split, keep_text=spec.keep_text)
         stages.score(work, split=plan.split)
         for name, measure in measures:
             stages.measure(work, name, measure)
         stages.replace_attention(work, counterfactuals, seed=spec.seed)
-        return Result.open(draft.finish(_manifest(plan, work, device, threads)))
+        return Result.open(draft.finish(_manifest(plan, work, device, threads, memory)))
 
 
 # --- what is asked, of what ------------------------------------------------------------------------------
@@ -231,16 +239,38 @@ def _model(
             model = checkpoint.load(stored.checked_file(plan.earlier, stored.MODEL))
         else:
             model = _trained(plan, draft, device, progress)
-        checkpoint.save(model, saved)
+        with draft.timed("model"):
+            checkpoint.save(model, saved)
     (draft.folder / _LAST_EPOCH).unlink(missing_ok=True)
     return checkpoint.load(saved).to(device).eval()
 
 
 def _trained(plan: _Plan, draft: stored.Draft, device: str, progress: Progress) -> AttentiveModel:
     spec, read = plan.spec, plan.corpus
-    assert isinstance(spec.model, asked.Attentive)
     recipe = _recipe(spec, read.recipe)
-    train, dev = read.splits["train"], read.splits["dev"]
+    with draft.timed("model"):
+        model = _fresh(plan, recipe, draft, progress).to(device)
+    last = draft.folder / _LAST_EPOCH
+    schedule = Schedule(recipe.epochs, recipe.batch, spec.train.learning_rate, spec.train.weight_decay)
+    with draft.timed("training"):
+        epochs, best = fit(
+            model,
+            read.splits["train"],
+            read.splits["dev"],
+            schedule,
+            seed=spec.seed,
+            checkpoint=last,
+            progress=progress,
+        )
+    draft.write("training", "training", 0, _training_rows(epochs, best))
+    return model
+
+
+def _fresh(plan: _Plan, recipe: corpus.Recipe, draft: stored.Draft, progress: Progress) -> AttentiveModel:
+    """The model as it is before training: its vocabulary from the training texts, its weights from the seed."""
+    spec, read = plan.spec, plan.corpus
+    assert isinstance(spec.model, asked.Attentive)
+    train = read.splits["train"]
     fields = [read.attended] if read.query is None else [read.attended, read.query]
     cut = text.TOKENISERS[recipe.tokeniser]
     words = ([token for field in fields for token in cut(instance.fields[field])] for instance in train)
@@ -266,11 +296,6 @@ def _trained(plan: _Plan, draft: stored.Draft, device: str, progress: Progress) 
         source = spec.model.vectors if spec.model.vectors == MINILM else "file"
         coverage = json.dumps({"source": source, "found": found, "words": len(vocabulary)})
         stored.write_atomically(draft.folder / _COVERAGE, coverage.encode())
-    model.to(device)
-    last = draft.folder / _LAST_EPOCH
-    schedule = Schedule(recipe.epochs, recipe.batch, spec.train.learning_rate, spec.train.weight_decay)
-    epochs, best = fit(model, train, dev, schedule, seed=spec.seed, checkpoint=last, progress=progress)
-    draft.write("training", "training", 0, _training_rows(epochs, best))
     return model
 
 
@@ -308,7 +333,7 @@ def _training_rows(epochs: Sequence[Epoch], best: int) -> pa.Table:
 # --- the record ------------------------------------------------------------------------------------------
 
 
-def _manifest(plan: _Plan, work: stages.Work, device: str, threads: int) -> dict[str, Any]:
+def _manifest(plan: _Plan, work: stages.Work, device: str, threads: int, memory: int) -> dict[str, Any]:
     audited = {
         "audited_split": plan.split,
         "audited": len(plan.audited),
@@ -323,7 +348,7 @@ def _manifest(plan: _Plan, work: stages.Work, device: str, threads: int) -> dict
         "classes": list(plan.corpus.classes),
         "data": record.data(plan.corpus, work.model) | audited,
         "model": record.model(work.model, plan.earlier) | {"vectors": _coverage(work.draft)},
-        "environment": record.environment(device, threads),
+        "environment": record.environment(device, threads, memory),
         "seconds": work.draft.seconds(),
     }
 

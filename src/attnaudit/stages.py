@@ -7,15 +7,16 @@ it; which stages there are is decided in `run`.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import torch
 
-from attnaudit import store, tables, text
+from attnaudit import memory, store, tables, text
 from attnaudit.core import Batch, Progress
 from attnaudit.counterfactual import Counterfactual
 from attnaudit.counterfactual.outcome import in_order
@@ -29,7 +30,10 @@ CHUNK = 256
 """Instances in a part: what a kill can cost, and the unit in which work is done the same way again."""
 
 TOKENS = 8_192
-"""Padded tokens in a batch; bounds memory whatever the length of the texts."""
+"""Most padded tokens in a batch; a CPU gains nothing from more."""
+
+TOKENS_GPU = 131_072
+"""A GPU does."""
 
 AUDITED = "base"
 """Name of the audited model in the tables; others will be its controls."""
@@ -51,7 +55,8 @@ def describe_instances(work: Work, *, split: str, keep_text: bool) -> None:
     @torch.no_grad()
     def rows_of(chunk: Sequence[Instance]) -> pa.Table:
         rows: list[dict[str, Any]] = [{} for _ in chunk]
-        for positions, batch in _batches(work.model, chunk):
+
+        def describe(positions: Sequence[int], batch: Batch) -> None:
             output = torch.softmax(work.model.trace(batch).logits[:, 0].double(), dim=-1).cpu().numpy()
             if not np.isfinite(output).all():
                 raise ModelError(
@@ -61,6 +66,8 @@ def describe_instances(work: Work, *, split: str, keep_text: bool) -> None:
                 rows[position] = _instance_row(
                     work.model, chunk[position], batch, row, output[row], keep_text
                 )
+
+        _in_batches(work.model, chunk, describe)
         columns = {name: [row[name] for row in rows] for name in rows[0]}
         return tables.build("instances", {**columns, "split": split})
 
@@ -93,12 +100,15 @@ def measure(work: Work, name: str, ask: Measure) -> None:
 
     def rows_of(chunk: Sequence[Instance]) -> pa.Table:
         scores: dict[tuple[int, int], np.ndarray] = {}
-        for positions, batch in _batches(work.model, chunk):
+
+        def score_tokens(positions: Sequence[int], batch: Batch) -> None:
             values = _checked(name, ask(work.model, batch), batch).float().cpu().numpy()
             audited = batch.audit_mask.cpu().numpy()
             for row, position in enumerate(positions):
                 for step in range(values.shape[1]):
                     scores[position, step] = values[row, step, audited[row]]
+
+        _in_batches(work.model, chunk, score_tokens)
         order = sorted(scores)
         status = [_status(scores[key]) for key in order]
         there = [s in ("ok", "constant") for s in status]
@@ -134,14 +144,20 @@ def _replaced(
     """The rows of each counterfactual on a chunk, in the order of its instances."""
     found: dict[str, list[pa.Table]] = {name: [] for name, _ in asked}
     spent = dict.fromkeys(("encoding", *found), 0.0)
-    for _, batch in _batches(work.model, chunk):
+
+    def replace_all(_positions: Sequence[int], batch: Batch) -> None:
         began = time.perf_counter()
         trace = work.model.trace(batch)
         spent["encoding"] += time.perf_counter() - began
+        rows = {}
         for name, ask in asked:
             began = time.perf_counter()
-            found[name].append(ask(work.model, batch, trace, seed=seed))
+            rows[name] = ask(work.model, batch, trace, seed=seed)
             spent[name] += time.perf_counter() - began
+        for name, of_batch in rows.items():  # all or none: a batch that was too large is asked again
+            found[name].append(of_batch)
+
+    _in_batches(work.model, chunk, replace_all)
     work.draft.count(spent)
     ids = [instance.id for instance in chunk]
     return {name: in_order(pa.concat_tables(rows), ids) for name, rows in found.items()}
@@ -157,11 +173,50 @@ def _through(work: Work, table: str, stage: str, rows_of: Callable[[Sequence[Ins
         work.progress(stage, min(start + CHUNK, total), total)
 
 
-def _batches(model: AttentiveModel, instances: Sequence[Instance]) -> Iterator[tuple[list[int], Batch]]:
-    """Positions among the instances, and the batch they make."""
+def _in_batches(
+    model: AttentiveModel, instances: Sequence[Instance], ask: Callable[[Sequence[int], Batch], None]
+) -> None:
+    """`ask` for all instances, with the positions of those in a batch; batches as large as the memory limit allows.
+
+    Where a batch is too large for the device all the same, its halves are asked, and so on.
+
+    Raises:
+        ModelError: one text alone is too much.
+    """
     lengths = [len(model.encoding.ids(instance).tokens) for instance in instances]
-    for positions in text.length_batches(lengths, budget=TOKENS):
-        yield positions, model.encode([instances[i] for i in positions])
+    waiting = text.length_batches(lengths, budget=_tokens(model))[::-1]
+    while waiting:
+        positions = waiting.pop()
+        batch = model.encode([instances[i] for i in positions])
+        if _fits(partial(ask, positions, batch)):
+            continue
+        if len(positions) == 1:
+            longest = lengths[positions[0]]
+            raise ModelError(
+                f"the device has too little memory for instance `{instances[positions[0]].id}` alone ({longest} "
+                "tokens); compute on the CPU, or leave texts of such length out"
+            )
+        half = len(positions) // 2
+        waiting += [positions[half:], positions[:half]]
+
+
+def _tokens(model: AttentiveModel) -> int:
+    """Padded tokens in a batch, by what the memory limit has room for."""
+    most = TOKENS if model.device.type == "cpu" else TOKENS_GPU
+    return max(1, min(most, memory.limit() // model.bytes_per_token))
+
+
+def _fits(call: Callable[[], None]) -> bool:
+    """Whether the device had memory for it. The failed call is over when this returns, and its tensors are gone."""
+    try:
+        call()
+    except torch.OutOfMemoryError:
+        pass
+    else:
+        return True
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    return False
 
 
 def _instance_row(

@@ -7,6 +7,7 @@ worker watches its standard input, which its parent holds open, and ends when th
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -16,10 +17,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor, as_completed
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from attnaudit import memory as limits
 from attnaudit import store as stored
 from attnaudit.errors import AuditError, StoreError
 from attnaudit.spec import Spec
@@ -30,7 +31,7 @@ Watch = Callable[[int, str, int, int], None]
 _EVERY_SECONDS = 0.2
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Outcome:
     """How one audit of a sweep ended: the folder of the finished run, or what went wrong; `seconds` are wall."""
 
@@ -46,6 +47,7 @@ def sweep(
     store: str | Path = "runs",
     device: str = "cpu",
     threads: int = 1,
+    memory: int = limits.DEFAULT,
     jobs: int = 1,
     executor: Executor | None = None,
     watch: Watch | None = None,
@@ -60,6 +62,7 @@ def sweep(
         store: folder that holds the run folders.
         device: where torch computes in each worker.
         threads: compute threads of each worker; the same number gives the same bits.
+        memory: bytes that the results in between of one batch may take in each worker.
         jobs: how many workers at a time, where no executor is given.
         executor: where the cells are run from; only with the default one is progress told within a cell.
         watch: told how far each cell has come.
@@ -73,7 +76,7 @@ def sweep(
     try:
         futures: list[Future[Outcome]] = []
         for number, spec in enumerate(specs):
-            task = _Task(number, spec.plain(), str(store), device, threads)
+            task = _Task(number, spec.plain(), str(store), device, threads, memory)
             futures.append(pool.submit(_watched, task, watch, stop) if own else pool.submit(run_cell, task))
         for future in as_completed(futures):
             yield future.result()
@@ -83,7 +86,7 @@ def sweep(
             pool.shutdown(wait=True, cancel_futures=True)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class _Task:
     """One cell as plain values, so that it can travel to any worker."""
 
@@ -92,6 +95,7 @@ class _Task:
     store: str
     device: str
     threads: int
+    memory: int
 
 
 def run_cell(task: _Task) -> Outcome:
@@ -125,7 +129,7 @@ def _watched(task: _Task, watch: Watch | None, stop: threading.Event) -> Outcome
         with suppress(
             OSError
         ):  # a worker that is gone before it was told anything has said why on its error stream
-            process.stdin.write(json.dumps([task.spec, task.store, task.device, task.threads]) + "\n")
+            process.stdin.write(json.dumps(dataclasses.astuple(task)[1:]) + "\n")
             process.stdin.flush()
         for line in process.stdout:
             told = json.loads(line)
@@ -153,7 +157,8 @@ def _stopped_with(process: subprocess.Popen[str], stop: threading.Event) -> None
 def work() -> None:
     """A worker: one task on standard input, lines of JSON on standard output: progress, then folder or error."""
     say = _channel()
-    spec, store, device, threads = json.loads(sys.stdin.readline())
+    limits.keep_freed()
+    spec, store, device, threads, memory = json.loads(sys.stdin.readline())
     threading.Thread(target=_end_with_parent, daemon=True).start()
     told = 0.0
 
@@ -168,7 +173,9 @@ def work() -> None:
     from attnaudit.run import audit
 
     try:
-        result = audit(Spec.parse(spec), store=store, device=device, threads=threads, progress=progress)
+        result = audit(
+            Spec.parse(spec), store=store, device=device, threads=threads, memory=memory, progress=progress
+        )
     except AuditError as error:
         say(error=str(error))
         return

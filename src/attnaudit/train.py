@@ -22,7 +22,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialise
 from torch import Tensor
 
-from attnaudit import text
+from attnaudit import memory, text
 from attnaudit.core import Progress, silent
 from attnaudit.errors import ModelError
 from attnaudit.instance import Instance
@@ -33,8 +33,8 @@ from attnaudit.store import write_atomically
 
 _EVALUATION_TOKENS = 16_384
 _TRAINING_TOKENS = 32_768
-"""Padded tokens that go forwards and backwards at a time. The loss is a sum, so a batch of longer texts is taken in
-parts without changing a step; 32 texts of up to 1,000 tokens are one part."""
+"""Most padded tokens that go forwards and backwards at a time. The loss is a sum, so a batch of longer texts is taken
+in parts without changing a step; 32 texts of up to 1,000 tokens are one part, unless the memory limit is lower."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +105,7 @@ def fit(
         amsgrad=True,
         fused=True,
     )
+    at_once = max(1, min(_TRAINING_TOKENS, memory.limit() // model.bytes_per_token))
     state = _Progress()
     if checkpoint is not None and checkpoint.exists():
         state = _take_up(checkpoint, model, optimiser) or state
@@ -116,7 +117,7 @@ def fit(
         )
         for done, rows in enumerate(batches, start=1):
             optimiser.zero_grad()
-            for part in text.length_batches([len(ids[i].tokens) for i in rows], budget=_TRAINING_TOKENS):
+            for part in text.length_batches([len(ids[i].tokens) for i in rows], budget=at_once):
                 some = [rows[i] for i in sorted(part)]  # one part keeps the batch as it is, to the bit
                 logits = model.trace(model.pad([ids[i] for i in some])).logits[:, 0]
                 loss = loss_of(logits, targets[some])

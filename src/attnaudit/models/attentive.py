@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from attnaudit import text
+from attnaudit import memory, text
 from attnaudit.core import Batch, Embedding, Intervention, Site, Trace
 from attnaudit.instance import Instance
 from attnaudit.models.attention import Additive, Dot, attend
@@ -31,8 +31,8 @@ SCORERS: dict[str, type[Additive] | type[Dot]] = {"additive": Additive, "dot": D
 
 POOL = Site("pool", "pool")
 
-_CHANGED = 2**26
-"""Most numbers (a quarter of a gigabyte) that are kept of the changed states of one block of left-out tokens."""
+_BYTES_LEFT_OUT = 16
+"""Held for each token of a text and each other one that is left out: scores, weights, masks (measured)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +107,11 @@ class AttentiveModel(nn.Module):
         """Where the weights are."""
         return self.embedding.weight.device
 
+    @property
+    def bytes_per_token(self) -> int:
+        """What a forward and backward pass hold for a token: its vectors and states several times over (measured)."""
+        return 4 * (4 * self.embedding.embedding_dim + 18 * self.encoder.dim)
+
     @torch.no_grad()
     def start_from(self, vectors: Float[Tensor, "word dim"]) -> None:
         """Put the given word vectors in, for the attended text and for the query; they are learned on from there."""
@@ -161,7 +166,8 @@ class AttentiveModel(nn.Module):
         if not isinstance(self.encoder, SharesDeletions):
             return delete_each_by_trace(self, batch)
         width = batch.token_ids.shape[1]
-        at_once = max(1, _CHANGED // (len(batch) * width * self.readout.part))
+        left_out = _BYTES_LEFT_OUT * len(batch) * width * self.readout.part
+        at_once = max(1, memory.limit() // left_out)
         embedding, query = self.embed(batch), self._query(batch)
         logits = [
             logits_without(

@@ -119,6 +119,9 @@ _TOKENS = 2048
 """Most tokens whose deletions one call of a model's `delete_each` is given (unless one text alone has more): each is
 a row of what is computed anew, and so many still lie in a core's cache."""
 
+_TOKENS_GPU = 2**16
+"""A GPU wants more at a time."""
+
 
 def _instead(draw: Float[Tensor, "batch head token"], _site: Site, _own: Attention) -> Attention:
     return draw[:, :, None, :]
@@ -130,7 +133,8 @@ def delete_each(model: AuditedModel, batch: Batch) -> Float[Tensor, "batch token
     Few texts are handed over at a time, which bounds memory and is faster on a CPU than many.
     """
     each = model.delete_each if isinstance(model, Deletes) else partial(delete_each_by_trace, model)
-    at_once = max(1, _TOKENS // batch.token_ids.shape[1])
+    tokens = _TOKENS if batch.token_ids.device.type == "cpu" else _TOKENS_GPU
+    at_once = max(1, tokens // batch.token_ids.shape[1])
     parts = [each(batch.select(slice(i, i + at_once))) for i in range(0, len(batch), at_once)]
     return torch.cat(parts)
 

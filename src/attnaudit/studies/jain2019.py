@@ -14,6 +14,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from attnaudit import memory as limits
 from attnaudit import store as stored
 from attnaudit.errors import SpecError, StoreError, unknown_name
 from attnaudit.reproduce.cell import Cell
@@ -165,6 +166,7 @@ def run(
     store: str | Path = "runs",
     device: str = "cpu",
     threads: int = 1,
+    memory: int = limits.DEFAULT,
     jobs: int = 1,
     watch: Watch | None = None,
 ) -> Iterator[Cell]:
@@ -175,6 +177,7 @@ def run(
         store: folder that holds the run folders; finished runs in it are found and not repeated.
         device: where torch computes.
         threads: compute threads of each worker.
+        memory: bytes that the results in between of one batch may take in each worker.
         jobs: how many workers at a time.
         watch: told how far each cell has come, by its number among the cells that have a spec.
 
@@ -184,7 +187,9 @@ def run(
     runnable = [cell for cell in planned if cell.spec is not None]
     yield from (_not_run(cell, cell.reason) for cell in planned if cell.spec is None)
     specs = [cell.spec for cell in runnable if cell.spec is not None]
-    for outcome in sweep(specs, store=store, device=device, threads=threads, jobs=jobs, watch=watch):
+    for outcome in sweep(
+        specs, store=store, device=device, threads=threads, memory=memory, jobs=jobs, watch=watch
+    ):
         cell = runnable[outcome.number]
         if outcome.folder is None:
             yield _not_run(cell, outcome.error or "")
