@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import platform
 import subprocess
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,16 @@ def environment(device: str, threads: int, memory: int) -> dict[str, Any]:
         "memory_bytes": memory,
         "peak_memory_bytes": _peak_memory(),
     }
+
+
+def tokens_per_second(
+    data: Mapping[str, Any], epochs: int, seconds: Mapping[str, float]
+) -> dict[str, float | None]:
+    """How fast training went through its texts; None where nothing was trained."""
+    train = data["facts"]["splits"].get("train")
+    if train is None or not seconds.get("training"):
+        return {"training": None}
+    return {"training": round(train["n"] * train["mean_length"] * epochs / seconds["training"])}
 
 
 def _peak_memory() -> int | None:

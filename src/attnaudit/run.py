@@ -339,17 +339,21 @@ def _manifest(plan: _Plan, work: stages.Work, device: str, threads: int, memory:
         "audited": len(plan.audited),
         "digest": corpus.digest(plan.audited),
     }
+    data = record.data(plan.corpus, work.model)
+    recipe = None if plan.earlier else _recipe(plan.spec, plan.corpus.recipe)
+    seconds = work.draft.seconds()
     return {
         **record.made(),
         "numbers_version": asked.NUMBERS_VERSION,
         "run_id": plan.run_id,
         "spec": plan.spec.plain(),
-        "recipe": None if plan.earlier else asdict(_recipe(plan.spec, plan.corpus.recipe)),
+        "recipe": asdict(recipe) if recipe else None,
         "classes": list(plan.corpus.classes),
-        "data": record.data(plan.corpus, work.model) | audited,
+        "data": data | audited,
         "model": record.model(work.model, plan.earlier) | {"vectors": _coverage(work.draft)},
         "environment": record.environment(device, threads, memory),
-        "seconds": work.draft.seconds(),
+        "seconds": seconds,
+        "tokens_per_second": record.tokens_per_second(data, recipe.epochs if recipe else 0, seconds),
     }
 
 

@@ -79,7 +79,9 @@ def show(result: Result, *, width: int | None = None) -> None:
     console.print(
         f"\n[bold]{printable(result.folder.name)}[/]: {data['audited']} texts of {printable(data['corpus'])}"
     )
-    console.print(f"model: {quality}\n")
+    speed = result.manifest.get("tokens_per_second", {}).get("training")
+    trained = f"; trained at {speed:,} tokens a second" if speed else ""
+    console.print(f"model: {quality}{trained}\n")
     for warning in data["warnings"]:
         console.print(f"[yellow]note[/] {printable(warning)}")
     answers = Table(

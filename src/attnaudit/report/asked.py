@@ -66,6 +66,8 @@ def record(manifest: Mapping[str, Any]) -> Facts:
             f"{environment.get('device', 'unknown')}, {environment.get('precision', 'unknown precision')}",
         ),
         ("Threads", str(environment.get("threads", "unknown"))),
+        ("Memory limit", _megabytes(environment.get("memory_bytes"))),
+        ("Most memory held", _megabytes(environment.get("peak_memory_bytes"))),
         ("Source revision", str(environment.get("git") or "not known")),
         ("Digest of the data", str(manifest["data"].get("digest", "unknown"))),
     ]
@@ -74,8 +76,14 @@ def record(manifest: Mapping[str, Any]) -> Facts:
     ]
     if seconds:
         facts.append(("Seconds", ", ".join(f"{stage} {spent:.1f}" for stage, spent in seconds.items())))
+        if speed := manifest.get("tokens_per_second", {}).get("training"):
+            facts.append(("Speed of training", f"{speed:,.0f} tokens a second"))
         facts.append(("Seconds in all", f"{sum(seconds.values()):.1f}"))
     return facts
+
+
+def _megabytes(size: int | None) -> str:
+    return "unknown" if size is None else f"{size / 2**20:,.0f} MB"
 
 
 def spec_text(manifest: Mapping[str, Any]) -> str:
