@@ -1,4 +1,4 @@
-"""The stages of an audit as pairs of calls, literal and ours, on the same model and the same texts."""
+"""The stages of an audit as pairs of calls, the literal protocol's and ours, on the same model and the same texts."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from captum.attr import FeatureAblation, InputXGradient, IntegratedGradients
 
 from attnaudit import text
 from attnaudit.core import Batch
@@ -25,6 +26,8 @@ from benchmarks.literal.model import LiteralModel
 DRAWS = 100
 EPSILON = 0.01
 _BATCH = 32
+_SPREAD = 0.2
+"""Texts of a batch are up to so much longer or shorter than the mean, as in batches of texts of similar length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,41 +48,94 @@ def paper_model(encoder: str = "bilstm") -> AttentiveModel:
 
 
 def random_texts(model: AttentiveModel, length: int, count: int) -> list[Instance]:
-    """Words of the vocabulary that the tokeniser leaves whole, all texts of one length."""
+    """Words of the vocabulary that the tokeniser leaves whole; lengths around the given one, which is their mean."""
     draw = random.Random(length)
     tokenise = text.TOKENISERS[model.settings["tokeniser"]]
     whole = [word for word in model.vocabulary.words[4:] if len(tokenise(word)) == 1]
-    return [Instance(f"{n}", {"text": " ".join(draw.choices(whole, k=length))}, n % 2) for n in range(count)]
+    lengths = [
+        round(length * (1 - _SPREAD + 2 * _SPREAD * (n + 0.5) / count)) if count > 1 else length
+        for n in range(count)
+    ]
+    return [
+        Instance(f"{n}", {"text": " ".join(draw.choices(whole, k=lengths[n]))}, n % 2) for n in range(count)
+    ]
 
 
-def stages(
-    model: AttentiveModel, length: int, *, texts: int | None = None, literal: bool = True
-) -> dict[str, Stage]:
-    """All stages for texts of one length; a packed LSTM is handed texts of one length too."""
-    count = max(2, 1600 // length) if texts is None else texts
-    instances = random_texts(model, length, count)
-    batch = model.encode(instances)
-    plain = LiteralModel(model)
-    learned = random_texts(model, length, max(2 * _BATCH, 5120 // length))
+def stages(model: AttentiveModel, length: int, *, texts: int, literal: bool = True) -> dict[str, Stage]:
+    """All stages on texts of about one length; counterfactuals start from texts that are encoded."""
+    instances = random_texts(model, length, texts)
+    batch, plain = model.encode(instances), LiteralModel(model).requires_grad_(False)
+    with torch.no_grad():
+        trace, encoded = model.trace(batch), plain.encode(batch)
+    learned = random_texts(model, length, max(4 * _BATCH, 5120 // length))
+
+    def counterfactual(name: str, **settings: object) -> Callable[[], object]:
+        return lambda: COUNTERFACTUALS[name](**settings)(model, batch, trace, seed=0)
+
     made = {
         "forward pass": (lambda: plain(batch), lambda: model.trace(batch)),
         "gradient": (lambda: protocol.gradient(plain, batch), lambda: _gradient(model, batch)),
         "leave-one-out": (lambda: protocol.leave_one_out(plain, batch), lambda: delete_each(model, batch)),
         f"{DRAWS} permutations": (
-            lambda: protocol.permutation(plain, batch, DRAWS),
-            lambda: _counterfactual("permuted", model, batch, draws=DRAWS),
+            lambda: protocol.permutation(plain, batch, DRAWS, encoded),
+            counterfactual("permuted", draws=DRAWS),
         ),
         "ε-max JSD": (
-            lambda: protocol.search(plain, batch, EPSILON),
-            lambda: _counterfactual("adversarial_exact", model, batch, epsilon=EPSILON),
+            lambda: protocol.search(plain, batch, EPSILON, encoded=encoded),
+            counterfactual("adversarial_exact", epsilon=EPSILON),
         ),
-        "τ-b": _tau(length, count),
+        "same-weights adversary": (None, counterfactual("same_weights", epsilon=EPSILON, long_share=1.0)),
+        "τ-b": _tau([len(tokens) - 2 for tokens in batch.tokens]),
         "training": (lambda: _literal_epoch(model, learned), lambda: _epoch(model, learned)),
     }
     counts = {"training": len(learned)}
     return {
-        name: Stage(counts.get(name, count), once if literal else None, ours)
+        name: Stage(counts.get(name, texts), once if literal else None, ours)
         for name, (once, ours) in made.items()
+    }
+
+
+def beside_captum(model: AttentiveModel, length: int, texts: int) -> dict[str, Stage]:
+    """Importance by captum on the same model; its ablation puts zeros in a word's place, ours deletes the word."""
+    batch = model.encode(random_texts(model, length, texts))
+    model = deepcopy(model).requires_grad_(False)
+    embedding = model.embed(batch).detach()
+    with torch.no_grad():
+        predicted = model.trace(batch).logits[:, 0].argmax(-1)
+
+    def probability(vectors: torch.Tensor) -> torch.Tensor:
+        return model.trace(batch, embedding=vectors).output[:, 0]
+
+    def repeated(vectors: torch.Tensor) -> torch.Tensor:
+        many = batch.take(torch.arange(len(vectors)) % len(batch))
+        return model.trace(many, embedding=vectors).output[:, 0]
+
+    tokens = torch.arange(embedding.shape[1])[None, :, None].expand(1, -1, embedding.shape[-1])
+
+    def ablation() -> object:
+        with torch.no_grad():
+            return FeatureAblation(probability).attribute(embedding, target=predicted, feature_mask=tokens)
+
+    def integrated() -> object:
+        with torch.enable_grad():
+            return IntegratedGradients(repeated).attribute(
+                embedding, target=predicted, n_steps=50, internal_batch_size=8 * len(batch)
+            )
+
+    def gradient() -> object:
+        with torch.enable_grad():
+            return InputXGradient(probability).attribute(
+                embedding.clone().requires_grad_(True), target=predicted
+            )
+
+    return {
+        "leave-one-out (`FeatureAblation`)": Stage(texts, ablation, lambda: delete_each(model, batch)),
+        "gradient (`InputXGradient`)": Stage(
+            texts, gradient, lambda: MEASURES["gradient_full"](model, batch)
+        ),
+        "integrated gradients (`IntegratedGradients`)": Stage(
+            texts, integrated, lambda: MEASURES["integrated_gradients"](model, batch)
+        ),
     }
 
 
@@ -88,14 +144,9 @@ def _gradient(model: AttentiveModel, batch: Batch) -> torch.Tensor:
         return MEASURES["gradient_detached"](model, batch)
 
 
-def _counterfactual(name: str, model: AttentiveModel, batch: Batch, **settings: object) -> object:
-    with torch.no_grad():
-        return COUNTERFACTUALS[name](**settings)(model, batch, model.trace(batch), seed=0)
-
-
-def _tau(length: int, count: int) -> tuple[Callable[[], object], Callable[[], object]]:
+def _tau(lengths: list[int]) -> tuple[Callable[[], object], Callable[[], object]]:
     draw = np.random.default_rng(0)
-    firsts, seconds = ([draw.random(length) for _ in range(count)] for _ in range(2))
+    firsts, seconds = ([draw.random(length) for length in lengths] for _ in range(2))
     as_tensors = [[torch.from_numpy(ranking) for ranking in side] for side in (firsts, seconds)]
     return lambda: protocol.kendall(*as_tensors), lambda: kendall_tau_b_each(firsts, seconds)
 

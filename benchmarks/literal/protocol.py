@@ -56,9 +56,11 @@ def outputs_under(model: LiteralModel, encoded: Encoded, attentions: Tensor) -> 
 
 
 @torch.no_grad()
-def permutation(model: LiteralModel, batch: Batch, draws: int = 100) -> Tensor:
+def permutation(
+    model: LiteralModel, batch: Batch, draws: int = 100, encoded: Encoded | None = None
+) -> Tensor:
     """The median over random permutations of attention of the output's TVD; [batch]."""
-    encoded = model.encode(batch)
+    encoded = model.encode(batch) if encoded is None else encoded
     own = model.attention(encoded)
     whole = model.decode(encoded, own)
     changes = []
@@ -73,14 +75,20 @@ def permutation(model: LiteralModel, batch: Batch, draws: int = 100) -> Tensor:
 
 @torch.enable_grad()
 def search(
-    model: LiteralModel, batch: Batch, epsilon: float, *, starts: int = 5, steps: int = 500
+    model: LiteralModel,
+    batch: Batch,
+    epsilon: float,
+    *,
+    starts: int = 5,
+    steps: int = 500,
+    encoded: Encoded | None = None,
 ) -> tuple[Tensor, Tensor]:
     """The farthest attention found and its JSD, [batch, token] and [batch]; the own one where none is within ε.
 
     Several attentions move together: away from the own one and from each other, with a price on leaving ε.
     """
     with torch.no_grad():
-        encoded = model.encode(batch)
+        encoded = model.encode(batch) if encoded is None else encoded
         own = model.attention(encoded)
         whole = model.decode(encoded, own)
     noise = torch.rand(starts, *own.shape).clamp_min(1e-10).log() + 3 * torch.randn(starts, *own.shape)

@@ -10,6 +10,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from attnaudit.models.attentive import AttentiveModel
 from attnaudit.tasks import checks
 from attnaudit.tasks.corpus import Corpus
@@ -26,7 +28,7 @@ def made() -> dict[str, Any]:
 def data(corpus: Corpus, model: AttentiveModel) -> dict[str, Any]:
     """Notes of the corpus, its facts, and what a careful reader would want to be told; lengths in tokens."""
     lengths = {
-        name: [len(model.encoding.ids(instance).tokens) - 2 for instance in split]
+        name: np.fromiter((len(model.encoding.ids(instance).tokens) - 2 for instance in split), np.int64)
         for name, split in corpus.splits.items()
     }
     facts = checks.facts(corpus, lengths)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ import pyarrow as pa
 from attnaudit import store
 from attnaudit.agreement import agreement, plausibility
 from attnaudit.card import Answer, by_class, card
+from attnaudit.per_instance import PerInstance, per_instance
 from attnaudit.spec import Spec
-from attnaudit.summary import OVERALL, summarise
+from attnaudit.summary import OVERALL, summary
 from attnaudit.tables import TABLES
 from attnaudit.wording import quality_line
 
@@ -25,7 +27,7 @@ class Result:
 
     folder: Path
     manifest: Mapping[str, Any]
-    tables: Mapping[str, pa.Table] = field(repr=False)
+    tables: Tables = field(repr=False)
 
     @classmethod
     def open(cls, folder: str | Path) -> Result:
@@ -36,7 +38,7 @@ class Result:
         """
         folder = Path(folder)
         manifest = store.read_manifest(folder)
-        return cls(folder, manifest, _Tables(folder, manifest))
+        return cls(folder, manifest, Tables(folder, manifest))
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -47,6 +49,11 @@ class Result:
     def spec(self) -> Spec:
         """What was asked."""
         return Spec.parse(self.manifest["spec"])
+
+    @property
+    def per_instance(self) -> PerInstance:
+        """The numbers of each audited text; memory for a few hundred bytes a text, whatever the tables hold."""
+        return self.tables.per_instance
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -79,12 +86,16 @@ class Result:
         )
 
 
-class _Tables(Mapping[str, pa.Table]):
-    """Tables by name, each read or derived once."""
+class Tables(Mapping[str, pa.Table]):
+    """The tables of a run by name, each read (or derived) whole when it is first asked for, and then kept.
 
-    def __init__(self, folder: Path, manifest: Mapping[str, Any]) -> None:
+    With a `number`, of one chunk of the instances only. Large tables are best gone through by `chunks`.
+    """
+
+    def __init__(self, folder: Path, manifest: Mapping[str, Any], number: int | None = None) -> None:
         self._folder = folder
         self._manifest = manifest
+        self._number = number
         self._known: dict[str, pa.Table] = {}
 
     def __getitem__(self, name: str) -> pa.Table:
@@ -98,6 +109,17 @@ class _Tables(Mapping[str, pa.Table]):
     def __len__(self) -> int:
         return len(TABLES)
 
+    def chunks(self) -> Iterator[Mapping[str, pa.Table]]:
+        """The same tables with the rows of some hundred instances at a time, in the order of the instances."""
+        for number in store.part_numbers(self._manifest, "instances"):
+            yield Tables(self._folder, self._manifest, number)
+
+    @cached_property
+    def per_instance(self) -> PerInstance:
+        """The numbers of each instance."""
+        n = self._manifest["tables"].get("instances", {"rows": 0})["rows"]
+        return per_instance(self.chunks(), n)
+
     def _make(self, name: str) -> pa.Table:
         match name:
             case "agreement":
@@ -105,8 +127,8 @@ class _Tables(Mapping[str, pa.Table]):
             case "plausibility":
                 return plausibility(self["instances"], self["importance"])
             case "summary":
-                return summarise(self, self._manifest["classes"])
+                return summary(self.per_instance, self["scores"], self._manifest["classes"])
             case _ if name in TABLES:
-                return store.read_table(self._folder, name, self._manifest)
+                return store.read_table(self._folder, name, self._manifest, number=self._number)
             case _:
                 raise KeyError(f"{name}: the tables are {', '.join(TABLES)}")

@@ -47,7 +47,7 @@ class _Plan:
 
     spec: asked.Spec
     corpus: corpus.Corpus
-    audited: tuple[Instance, ...]
+    audited: Sequence[Instance]
     split: str
     earlier: Path | None
     run_id: str

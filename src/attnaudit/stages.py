@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 
 from attnaudit import memory, store, tables, text
@@ -44,7 +45,7 @@ class Work:
     """What every stage works on: a model, the instances it is asked about, and the folder for the answers."""
 
     model: AttentiveModel
-    instances: tuple[Instance, ...]
+    instances: Sequence[Instance]
     draft: store.Draft
     progress: Progress
 
@@ -78,18 +79,22 @@ def score(work: Work, *, split: str) -> None:
     """The table `scores`: how good the model is on what is audited."""
     if work.draft.has("scores", "scores", 0):
         return
-    rows = work.draft.read("instances").select(["target", "output"]).to_pylist()
-    known = [row for row in rows if row["target"] is not None]
+    targets, outputs = [], []
+    for part in work.draft.parts("instances"):
+        known = part.filter(pc.is_valid(part["target"]))
+        if len(known):
+            targets.append(known["target"].to_numpy())
+            outputs.append(pc.list_flatten(known["output"]).to_numpy().reshape(len(known), -1))
+    n = sum(map(len, targets))
     scores: dict[str, float | None] = {}
-    if known:
-        target = np.array([row["target"] for row in known])
-        scores = classification_scores(target, np.array([row["output"] for row in known]))
+    if n:
+        scores = classification_scores(np.concatenate(targets), np.concatenate(outputs))
     columns = {
         "model": AUDITED,
         "split": split,
         "metric": list(scores),
         "value": list(scores.values()),
-        "n": len(known),
+        "n": n,
         "status": ["not_applicable" if value is None else "ok" for value in scores.values()],
     }
     work.draft.write("scores", "scores", 0, tables.build("scores", columns))

@@ -65,10 +65,10 @@ class Draft:
         pq.write_table(tables.check(table, rows), sink, compression="zstd")
         write_atomically(self._part(table, stage, number), sink.getvalue())
 
-    def read(self, table: str) -> pa.Table:
-        """The rows of a table so far."""
-        parts = sorted((self.folder / table).glob("*.parquet"))
-        return _joined(table, [_parsed(table, part, part.read_bytes()) for part in parts])
+    def parts(self, table: str) -> Iterator[pa.Table]:
+        """The rows of a table so far, a part at a time."""
+        for part in sorted((self.folder / table).glob("*.parquet")):
+            yield _parsed(table, part, part.read_bytes())
 
     def seconds(self) -> dict[str, float]:
         """Wall seconds of each stage, over all attempts at this run."""
@@ -247,8 +247,19 @@ def read_manifest(folder: str | Path) -> dict[str, Any]:
     return manifest
 
 
-def read_table(folder: str | Path, name: str, manifest: Mapping[str, Any] | None = None) -> pa.Table:
-    """One stored table of a finished run, every part checked against its digest.
+def part_numbers(manifest: Mapping[str, Any], name: str) -> list[int]:
+    """The numbers of the parts of a table, in order; parts of one number hold the same instances in every table."""
+    return sorted({_number(part) for part in manifest["tables"].get(name, {"parts": {}})["parts"]})
+
+
+def read_table(
+    folder: str | Path,
+    name: str,
+    manifest: Mapping[str, Any] | None = None,
+    *,
+    number: int | None = None,
+) -> pa.Table:
+    """One stored table of a finished run, every part checked against its digest; or its parts of one number.
 
     Raises:
         StoreError: a part is missing or altered.
@@ -259,6 +270,8 @@ def read_table(folder: str | Path, name: str, manifest: Mapping[str, Any] | None
     parts = manifest["tables"].get(name, {"parts": {}})["parts"]
     found = []
     for part in sorted(parts):
+        if number not in (None, _number(part)):
+            continue
         path = folder / name / part
         found.append(_parsed(name, path, _verified(path, parts[part]["sha256"])))
     return _joined(name, found)
@@ -328,6 +341,11 @@ def _parsed(table: str, path: Path, data: bytes) -> pa.Table:
         return tables.check(table, rows)
     except (SchemaError, KeyError) as error:
         raise SchemaError(f"{path}: {error}") from None
+
+
+def _number(part: str) -> int:
+    """The number in the name of a part."""
+    return int(part.removesuffix(".parquet").rpartition("-")[2])
 
 
 def _joined(table: str, parts: list[pa.Table]) -> pa.Table:

@@ -12,10 +12,9 @@ from itertools import pairwise, product
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from attnaudit import tables
-from attnaudit.agreement import ragged
+from attnaudit.per_instance import PerInstance, per_instance
 from attnaudit.stats import inference
 from attnaudit.stats.inference import Estimate
 
@@ -41,19 +40,22 @@ def summarise(stored: Mapping[str, pa.Table], classes: Sequence[str]) -> pa.Tabl
         stored: the tables `instances`, `importance`, `counterfactual`, `scores`, `agreement`, `plausibility`.
         classes: names of the classes, by index.
     """
-    instances = stored["instances"]
-    place = {name: row for row, name in enumerate(instances["instance_id"].to_pylist())}
-    prediction = instances["prediction"].to_numpy()
-    groups = [_Group(OVERALL, np.ones(len(place), dtype=bool))]
+    return summary(per_instance([stored], len(stored["instances"])), stored["scores"], classes)
+
+
+def summary(numbers: PerInstance, scores: pa.Table, classes: Sequence[str]) -> pa.Table:
+    """The table `summary` from the numbers of each instance and the table `scores`."""
+    prediction = numbers.prediction
+    groups = [_Group(OVERALL, np.ones(len(numbers), dtype=bool))]
     groups += [_Group(predicted(classes[k]), prediction == k) for k in told_apart(prediction, len(classes))]
     rows = [
-        *_quality(stored["scores"]),
-        *_agreement(stored["agreement"], place, groups),
-        *_permutation(stored["counterfactual"], stored["importance"], place, groups),
-        *_dispersion(stored["counterfactual"], stored["importance"], place, groups),
-        *_uniform(stored["counterfactual"], place, groups),
-        *_adversary(stored["counterfactual"], place, groups),
-        *_plausibility(stored["plausibility"], instances, place, groups),
+        *_quality(scores),
+        *_agreement(numbers, groups),
+        *_permutation(numbers, groups),
+        *_dispersion(numbers, groups),
+        *_uniform(numbers, groups),
+        *_adversary(numbers, groups),
+        *_plausibility(numbers, groups),
     ]
     names = [column.name for column in tables.TABLES["summary"].columns]
     return tables.build(
@@ -105,22 +107,12 @@ def _quality(scores: pa.Table) -> Iterator[_Row]:
         )
 
 
-def _agreement(agreement: pa.Table, place: Mapping[str, int], groups: Sequence[_Group]) -> Iterator[_Row]:
-    pairs = list(
-        dict.fromkeys(
-            zip(agreement["measure_a"].to_pylist(), agreement["measure_b"].to_pylist(), strict=True)
-        )
-    )
-    by_pair = {}
-    for a, b in pairs:
-        rows = agreement.filter(
-            (pc.field("measure_a") == a) & (pc.field("measure_b") == b) & (pc.field("step") == 0)
-        )
-        by_pair[a, b] = _column(rows, "value", place), _column(rows, "p_value", place)
+def _agreement(numbers: PerInstance, groups: Sequence[_Group]) -> Iterator[_Row]:
     ceiling = next(
-        (v for (a, b), (v, _) in by_pair.items() if a.startswith("gradient") and b == "leave_one_out"), None
+        (v for (a, b), v in numbers.tau.items() if a.startswith("gradient") and b == "leave_one_out"), None
     )
-    for (a, b), (tau, p_value) in by_pair.items():
+    for (a, b), tau in numbers.tau.items():
+        p_value = numbers.p_value[a, b]
         subject = f"{a} ~ {b}"
         for group in groups:
             inside, undefined = _defined(tau, group)
@@ -149,15 +141,12 @@ def _agreement(agreement: pa.Table, place: Mapping[str, int], groups: Sequence[_
                 )
 
 
-def _permutation(
-    counterfactual: pa.Table, importance: pa.Table, place: Mapping[str, int], groups: Sequence[_Group]
-) -> Iterator[_Row]:
-    draws = counterfactual.filter(pc.field("kind") == "permuted")
-    if not len(draws):
+def _permutation(numbers: PerInstance, groups: Sequence[_Group]) -> Iterator[_Row]:
+    if "permuted" not in numbers.kinds:
         return
-    medians = permutation_medians(draws, place)
-    flips = _column(_by_instance(draws, "flipped", "mean"), "flipped_mean", place)
-    largest = largest_attention(importance, place)
+    medians = numbers.counterfactual("permuted", "output_tvd")
+    flips = numbers.counterfactual("permuted", "flipped")
+    largest = numbers.largest_attention
     for group in groups:
         inside, undefined = _defined(medians, group)
         yield _row("permutation", "permuted", group.name, "median_tvd", inference.median(inside), undefined)
@@ -171,15 +160,13 @@ def _permutation(
             yield _row("permutation", subject, group.name, "median_tvd", inference.median(inside), undefined)
 
 
-def _dispersion(
-    counterfactual: pa.Table, importance: pa.Table, place: Mapping[str, int], groups: Sequence[_Group]
-) -> Iterator[_Row]:
+def _dispersion(numbers: PerInstance, groups: Sequence[_Group]) -> Iterator[_Row]:
     """Why permuting matters: the variance of the logit is that of attention times that of evidence, text by text.
 
     Attention as a sum of squares, evidence and logit as standard deviations in logits. The logarithms add up, so the
     variance over texts of that of the logit is shared out between the two; the shares sum to 1.
     """
-    attention, evidence, logit = dispersions(counterfactual, importance, place)
+    attention, evidence, logit = dispersions(numbers)
     if not np.isfinite(logit).any():
         return
     for group in groups:
@@ -201,11 +188,24 @@ def _dispersion(
             yield _row("permutation", subject, group.name, "share_of_log_variance", share, undefined)
 
 
-def _uniform(counterfactual: pa.Table, place: Mapping[str, int], groups: Sequence[_Group]) -> Iterator[_Row]:
-    rows = counterfactual.filter(pc.field("kind") == "uniform")
-    if not len(rows):
+def dispersions(numbers: PerInstance) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Dispersion of attention Σ(α−ᾱ)², of evidence Σ(s−s̄)²/(n−1) in logits², and their product, of each instance.
+
+    The product is the variance of the logit over all permutations, as it is stored; evidence is what it leaves. NaN
+    where there is none: attention not measured, no variance stored, or of evidence where attention is uniform to
+    its stored precision.
+    """
+    logit = numbers.counterfactual("permuted_moments", "logit_variance")
+    attention = np.where(np.isnan(logit), np.nan, numbers.attention_dispersion)
+    evidence = np.divide(logit, attention, out=np.full(len(numbers), np.nan), where=attention > 0)
+    return attention, evidence, logit
+
+
+def _uniform(numbers: PerInstance, groups: Sequence[_Group]) -> Iterator[_Row]:
+    if "uniform" not in numbers.kinds:
         return
-    tvd, flipped = _column(rows, "output_tvd", place), _column(rows, "flipped", place)
+    tvd = numbers.counterfactual("uniform", "output_tvd")
+    flipped = numbers.counterfactual("uniform", "flipped")
     for group in groups:
         inside, undefined = _defined(tvd, group)
         yield _row("uniform", "uniform", group.name, "median_tvd", inference.median(inside), undefined)
@@ -227,17 +227,13 @@ CERTIFIED = 0.01
 """A bracket whose bounds differ by no more than this share of the upper one is called certified."""
 
 
-def _adversary(
-    counterfactual: pa.Table, place: Mapping[str, int], groups: Sequence[_Group]
-) -> Iterator[_Row]:
+def _adversary(numbers: PerInstance, groups: Sequence[_Group]) -> Iterator[_Row]:
     found: dict[str, tuple[float | None, np.ndarray]] = {}
     for kind in (*_SOLVED, *_SEARCHED, "same_weights"):
-        rows = counterfactual.filter(pc.field("kind") == kind)
-        if not len(rows):
+        if kind not in numbers.kinds:
             continue
-        jsd, flipped = _column(rows, "attention_jsd", place), _column(rows, "flipped", place)
-        epsilons = pc.unique(rows["epsilon"].drop_null()).to_pylist()
-        found[kind] = epsilons[0] if epsilons else None, jsd
+        jsd, flipped = (numbers.counterfactual(kind, column) for column in ("attention_jsd", "flipped"))
+        found[kind] = numbers.epsilon.get(kind), jsd
         for group in groups:
             inside, undefined = _defined(jsd, group)
             yield _row("adversary", kind, group.name, "mean_jsd", inference.mean(inside), undefined)
@@ -249,11 +245,11 @@ def _adversary(
             flip_share = inference.share(int(flips.sum()), len(flips))
             yield _row("adversary", kind, group.name, "share_flipped", flip_share, undefined)
             if kind in _BRACKETED:
-                yield from _bracket(kind, jsd, _column(rows, "certified_upper_jsd", place), group)
+                yield from _bracket(kind, jsd, numbers.counterfactual(kind, "certified_upper_jsd"), group)
     yield from _gaps(found, groups)
     if "adversarial_bracket" in found:
-        rows = counterfactual.filter(pc.field("kind") == "adversarial_bracket")
-        yield from _proof(found, _column(rows, "certified_upper_jsd", place), groups)
+        upper = numbers.counterfactual("adversarial_bracket", "certified_upper_jsd")
+        yield from _proof(found, upper, groups)
 
 
 def _bracket(kind: str, lower: np.ndarray, upper: np.ndarray, group: _Group) -> Iterator[_Row]:
@@ -295,79 +291,17 @@ def _proof(
                 yield _row("adversary", subject, group.name, "least_jsd", _plain(inside, np.min), undefined)
 
 
-def _plausibility(
-    plausibility: pa.Table, instances: pa.Table, place: Mapping[str, int], groups: Sequence[_Group]
-) -> Iterator[_Row]:
-    if not len(plausibility):
-        return
-    measures = list(dict.fromkeys(plausibility["measure"].to_pylist()))
-    for measure in measures:
-        for metric in ("precision_at_k", "average_precision"):
-            rows = plausibility.filter((pc.field("measure") == measure) & (pc.field("metric") == metric))
-            values = _column(_by_instance(rows, "value", "mean"), "value_mean", place)
-            for group in groups:
-                inside, undefined = _defined(values, group)
-                yield _row("plausibility", measure, group.name, metric, inference.mean(inside), undefined)
-    chance = np.full(len(place), np.nan)
-    for row, annotators in enumerate(instances["evidence"].to_pylist()):
-        if annotators and any(map(any, annotators)):
-            chance[row] = np.mean(annotators)
-    for group in groups:
-        inside, undefined = _defined(chance, group)
+def _plausibility(numbers: PerInstance, groups: Sequence[_Group]) -> Iterator[_Row]:
+    for (measure, metric), values in numbers.plausibility.items():
+        for group in groups:
+            inside, undefined = _defined(values, group)
+            yield _row("plausibility", measure, group.name, metric, inference.mean(inside), undefined)
+    for group in groups if numbers.plausibility else ():
+        inside, undefined = _defined(numbers.chance, group)
         yield _row("plausibility", "chance", group.name, "precision_at_k", inference.mean(inside), undefined)
 
 
-# --- per instance, also for the figures ------------------------------------------------------------------
-
-
-def permutation_medians(draws: pa.Table, place: Mapping[str, int]) -> np.ndarray:
-    """Median output TVD over the draws of each instance; NaN where there is none (kept off every table)."""
-    values: dict[str, list[float]] = {}
-    for name, tvd in zip(draws["instance_id"].to_pylist(), draws["output_tvd"].to_pylist(), strict=True):
-        if tvd is not None:
-            values.setdefault(name, []).append(tvd)
-    medians = np.full(len(place), np.nan)
-    for name, tvds in values.items():
-        medians[place[name]] = np.median(tvds)
-    return medians
-
-
-def dispersions(
-    counterfactual: pa.Table, importance: pa.Table, place: Mapping[str, int]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Dispersion of attention Σ(α−ᾱ)², of evidence Σ(s−s̄)²/(n−1) in logits², and their product, of each instance.
-
-    The product is the variance of the logit over all permutations, as it is stored; evidence is what it leaves. NaN
-    where there is none: attention not measured, no variance stored, or of evidence where attention is uniform to
-    its stored precision.
-    """
-    moments = counterfactual.filter(pc.field("kind") == "permuted_moments")
-    logit = _column(moments, "logit_variance", place)
-    rows = importance.filter((pc.field("measure") == "attention") & (pc.field("step") == 0))
-    attention = np.full(len(place), np.nan)
-    for name, scores in zip(rows["instance_id"].to_pylist(), ragged(rows["scores"]), strict=True):
-        if scores is None or len(scores) < 2:
-            continue
-        weights = scores.astype(np.float64) / scores.sum(dtype=np.float64)
-        flat = np.ptp(weights) <= _FLAT * weights.max()
-        attention[place[name]] = 0.0 if flat else ((weights - weights.mean()) ** 2).sum()
-    attention[np.isnan(logit)] = np.nan
-    evidence = np.divide(logit, attention, out=np.full(len(place), np.nan), where=attention > 0)
-    return attention, evidence, logit
-
-
-_FLAT = 8 * float(np.finfo(np.float32).eps)
-"""Weights that differ by less than this share of the largest are alike: they are stored in single precision."""
-
-
-def largest_attention(importance: pa.Table, place: Mapping[str, int]) -> np.ndarray:
-    """The largest attention weight of each instance; NaN where attention was not measured."""
-    rows = importance.filter((pc.field("measure") == "attention") & (pc.field("step") == 0))
-    largest = np.full(len(place), np.nan)
-    for name, weights in zip(rows["instance_id"].to_pylist(), ragged(rows["scores"]), strict=True):
-        if weights is not None:
-            largest[place[name]] = weights.max()
-    return largest
+# --- groups and values, also for the figures -------------------------------------------------------------
 
 
 def in_bin(largest: np.ndarray, low: float, high: float) -> np.ndarray:
@@ -378,19 +312,6 @@ def in_bin(largest: np.ndarray, low: float, high: float) -> np.ndarray:
 def bin_name(low: float, high: float) -> str:
     """`0.25–0.50`."""
     return f"{low:.2f}–{high:.2f}"
-
-
-def _by_instance(rows: pa.Table, column: str, function: str) -> pa.Table:
-    numbers = rows.select(["instance_id"]).append_column(column, pc.cast(rows[column], pa.float64()))
-    return numbers.group_by("instance_id", use_threads=False).aggregate([(column, function)])
-
-
-def _column(rows: pa.Table, name: str, place: Mapping[str, int]) -> np.ndarray:
-    """A column in the order of the instances, as floats, NaN where there is no value."""
-    values = np.full(len(place), np.nan)
-    at = [place[instance] for instance in rows["instance_id"].to_pylist()]
-    values[at] = pc.cast(rows[name], pa.float64()).fill_null(np.nan).to_numpy()
-    return values
 
 
 def _defined(values: np.ndarray, group: _Group) -> tuple[np.ndarray, int]:

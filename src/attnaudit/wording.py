@@ -8,6 +8,7 @@ _NAMES = {
     "leave_one_out": "leave-one-out",
     "gradient_detached": "gradient (detached)",
     "gradient_full": "gradient (full)",
+    "integrated_gradients": "integrated gradients",
     "adversarial": "exact, or bracket",
     "adversarial_exact": "exact",
     "adversarial_bracket": "bracket",

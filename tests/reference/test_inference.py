@@ -75,3 +75,19 @@ def test_the_same_seed_gives_the_same_interval() -> None:
     values = np.random.default_rng(3).normal(size=50)
     assert inference.median(values) == inference.median(values)
     assert inference.median(values).value == np.median(values)
+
+
+def test_how_many_values_are_held_at_once_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(3)
+    values, ceiling = rng.normal(0.3, 0.2, 501), rng.normal(0.6, 0.2, 501)
+    found = []
+    for at_once in (4_000_000, 250_000, 7_777, 1):
+        monkeypatch.setattr(inference, "_AT_ONCE", at_once)
+        found.append(
+            (
+                inference.mean(values),
+                inference.median(values),
+                inference.ratio_of_means(values, ceiling),
+            )
+        )
+    assert found == [found[0]] * 4

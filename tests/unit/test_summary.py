@@ -7,6 +7,7 @@ import pytest
 from attnaudit import tables
 from attnaudit.agreement import agreement, plausibility
 from attnaudit.card import Policy, card, verdict
+from attnaudit.per_instance import per_instance
 from attnaudit.stats.inference import Estimate
 from attnaudit.summary import bin_name, dispersions, in_bin, lookup, summarise, told_apart
 
@@ -220,8 +221,7 @@ def test_dispersions_multiply_to_the_variance_and_their_shares_sum_to_one() -> N
     ]
     given = {"importance": importance(attention=weights), "counterfactual": moments(exact)}
     tables_ = stored(instances=instances([0, 1] * 30), **given)
-    place = {f"i{k}": k for k in range(60)}
-    attention, spread, logit = dispersions(tables_["counterfactual"], tables_["importance"], place)
+    attention, spread, logit = dispersions(per_instance([tables_], 60))
     assert attention * spread == pytest.approx(np.array(exact))
     assert logit.tolist() == exact
     assert spread == pytest.approx([np.var(s, ddof=1) for s in evidence], rel=1e-4)

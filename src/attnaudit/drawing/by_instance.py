@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from attnaudit.result import Result
-from attnaudit.summary import OVERALL, largest_attention, permutation_medians, predicted
+from attnaudit.summary import OVERALL, predicted
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +20,7 @@ class Group:
 
 def groups(result: Result) -> list[Group]:
     """The predicted classes where the summary tells them apart, else all instances as one group."""
-    prediction = result.tables["instances"]["prediction"].to_numpy()
+    prediction = result.per_instance.prediction
     known = set(result.groups)
     found = [
         Group(predicted(name), prediction == k)
@@ -32,71 +30,47 @@ def groups(result: Result) -> list[Group]:
     return found or [Group(OVERALL, np.ones(len(prediction), dtype=bool))]
 
 
-def identifiers(result: Result) -> list[str]:
-    """The instances in the order of their table."""
-    return result.tables["instances"]["instance_id"].to_pylist()
-
-
-def places(result: Result) -> dict[str, int]:
-    """Row of each instance."""
-    return {name: row for row, name in enumerate(identifiers(result))}
-
-
 def gradient_measure(result: Result) -> str | None:
     """The gradient that stands for gradients in the figures: the first that was measured."""
-    measures = dict.fromkeys(result.tables["importance"]["measure"].to_pylist())
+    measures = result.per_instance.measures
     return next((measure for measure in measures if measure.startswith("gradient")), None)
 
 
 def tau(result: Result, a: str, b: str) -> np.ndarray:
     """Agreement of two measures on each instance, in whichever order they were measured; NaN where undefined."""
-    first, second = pc.field("measure_a"), pc.field("measure_b")
-    pair = ((first == a) & (second == b)) | ((first == b) & (second == a))
-    return _values(result, result.tables["agreement"].filter(pair & (pc.field("step") == 0)), "value")
+    numbers = result.per_instance
+    nothing = np.full(len(numbers), np.nan)
+    return numbers.tau.get((a, b), numbers.tau.get((b, a), nothing))
 
 
 def adversary(result: Result, kind: str) -> np.ndarray:
     """ε-max JSD of each instance by one kind of adversary; NaN where there is none."""
-    rows = result.tables["counterfactual"].filter(pc.field("kind") == kind)
-    return _values(result, rows, "attention_jsd")
+    return result.per_instance.counterfactual(kind, "attention_jsd")
 
 
 def certified_upper(result: Result) -> np.ndarray:
     """What the bracket says that no attention of each instance is beyond; NaN where there is no such bound."""
-    rows = result.tables["counterfactual"].filter(pc.field("kind") == "adversarial_bracket")
-    return _values(result, rows, "certified_upper_jsd")
+    return result.per_instance.counterfactual("adversarial_bracket", "certified_upper_jsd")
 
 
 def epsilons(result: Result) -> dict[str, float]:
     """The bound on the output change that each kind of adversary was asked with."""
-    rows = result.tables["counterfactual"].select(["kind", "epsilon"])
-    rows = rows.filter(pc.is_valid(rows["epsilon"]))
-    found = rows.group_by("kind", use_threads=False).aggregate([("epsilon", "min")])
-    return dict(zip(found["kind"].to_pylist(), found["epsilon_min"].to_pylist(), strict=True))
+    return dict(result.per_instance.epsilon)
 
 
 def adversary_kind(result: Result) -> str | None:
     """The adversary that is shown: the exact one where it was run, else the bracket, else a search."""
-    rows = result.tables["counterfactual"].filter(pc.field("status") != "unsupported")
-    kinds = set(pc.unique(rows["kind"]).to_pylist())
+    statuses = result.per_instance.counterfactual_statuses
+    kinds = {kind for kind, counts in statuses.items() if set(counts) - {"unsupported"}}
     shown = ("adversarial_exact", "adversarial_bracket", "adversarial_search", "adversarial_paper")
     return next((kind for kind in shown if kind in kinds), None)
 
 
 def permutation(result: Result) -> np.ndarray:
     """Median output TVD over the permutations of each instance; NaN where there is none."""
-    draws = result.tables["counterfactual"].filter(pc.field("kind") == "permuted")
-    return permutation_medians(draws, places(result))
+    return result.per_instance.counterfactual("permuted", "output_tvd")
 
 
 def max_attention(result: Result) -> np.ndarray:
     """The largest attention weight of each instance; NaN where attention was not measured."""
-    return largest_attention(result.tables["importance"], places(result))
-
-
-def _values(result: Result, rows: pa.Table, column: str) -> np.ndarray:
-    place = places(result)
-    found = np.full(len(place), np.nan)
-    at = [place[name] for name in rows["instance_id"].to_pylist()]
-    found[at] = pc.cast(rows[column], pa.float64()).fill_null(np.nan).to_numpy()
-    return found
+    return result.per_instance.largest_attention

@@ -54,12 +54,11 @@ def exact_against_search(result: Result) -> pa.Table:
     search, low = by_instance.adversary(result, searched), by_instance.adversary(result, solved)
     high = low if solved == "adversarial_exact" else by_instance.certified_upper(result)
     rows = np.flatnonzero(np.isfinite(low) & np.isfinite(high) & np.isfinite(search))
-    names = np.array(by_instance.identifiers(result), dtype=object)
-    group = np.array([None] * len(names), dtype=object)
+    group = np.array([None] * len(search), dtype=object)
     for one in groups:
         group[one.members] = one.name
     columns = {
-        "instance_id": names[rows].tolist(),
+        "instance_id": result.per_instance.ids.take(pa.array(rows)).to_pylist(),
         "group": group[rows].tolist(),
         "search": [worded(searched)] * len(rows),
         "search_jsd": search[rows],

@@ -27,8 +27,9 @@ def density(sample: np.ndarray, grid: np.ndarray) -> np.ndarray:
     if bandwidth > least:
         curve = gaussian_kde(sample)(grid)
     else:
-        distance = (grid[:, None] - np.asarray(sample)[None, :]) / least
-        curve = np.exp(-0.5 * distance**2).mean(axis=1)
+        # Point by point: all at once would take memory for grid × sample numbers.
+        values = np.asarray(sample)
+        curve = np.array([np.exp(-0.5 * ((point - values) / least) ** 2).mean() for point in grid])
     area = float(np.trapezoid(curve, grid))
     return curve / area if area > 0 else np.full(len(grid), 1 / ((high - low) or 1.0))
 

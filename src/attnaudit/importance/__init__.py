@@ -10,6 +10,7 @@ from torch import Tensor
 from attnaudit.core import Batch
 from attnaudit.importance.from_attention import Pooled
 from attnaudit.importance.gradient import Gradient
+from attnaudit.importance.integrated import IntegratedGradients
 from attnaudit.importance.leave_one_out import LeaveOneOut
 from attnaudit.models.interface import AuditedModel
 
@@ -27,5 +28,6 @@ MEASURES: dict[str, Measure] = {
     "attention": Pooled(),
     "gradient_detached": Gradient(detached=True),
     "gradient_full": Gradient(detached=False),
+    "integrated_gradients": IntegratedGradients(),
     "leave_one_out": LeaveOneOut(),
 }

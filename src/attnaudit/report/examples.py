@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -12,8 +13,7 @@ import pyarrow.compute as pc
 from markupsafe import Markup
 
 from attnaudit.agreement import ragged
-from attnaudit.drawing import heatmap
-from attnaudit.drawing.by_instance import adversary_kind
+from attnaudit.drawing import by_instance, heatmap
 from attnaudit.report.numbers import decimal
 from attnaudit.result import Result
 from attnaudit.wording import beside
@@ -51,28 +51,36 @@ class Examples:
 
 def examples(result: Result) -> Examples:
     """Up to `SHOWN` texts from each end; no text twice; none where no adversary is defined."""
-    kind = adversary_kind(result)
+    kind = by_instance.adversary_kind(result)
     if kind is None:
         return Examples((), (), None)
-    rows = result.tables["counterfactual"].filter(pc.field("kind") == kind)
-    known = [row for row in rows.drop_columns(["weights"]).to_pylist() if row["attention_jsd"] is not None]
-    by_distance = sorted(known, key=lambda row: (-row["attention_jsd"], row["instance_id"]))
-    furthest = by_distance[:SHOWN]
-    rest = by_distance[SHOWN:]
-    nearest = sorted(rest, key=lambda row: (row["attention_jsd"], row["instance_id"]))[:SHOWN]
-    wanted = {row["instance_id"] for row in furthest + nearest}
-    instances = _picked(result.tables["instances"], wanted)
-    observed = _weights(
-        result.tables["importance"].filter(pc.field("measure") == "attention"), "scores", wanted
-    )
-    other = _weights(rows, "weights", wanted)
+    jsd, ids = by_instance.adversary(result, kind), result.per_instance.ids
+    known = np.flatnonzero(np.isfinite(jsd)).tolist()
+    furthest = heapq.nsmallest(SHOWN, known, key=lambda place: (-jsd[place], ids[place].as_py()))
+    rest = (place for place in known if place not in furthest)
+    nearest = heapq.nsmallest(SHOWN, rest, key=lambda place: (jsd[place], ids[place].as_py()))
+    made = _made(result, kind, {ids[place].as_py() for place in furthest + nearest})
+    first, last = (tuple(made[ids[place].as_py()] for place in end) for end in (furthest, nearest))
+    return Examples(first, last, kind)
 
-    def made(row: Mapping[str, Any]) -> Example:
-        name = row["instance_id"]
-        read = _beside(instances[name], result.manifest.get("model", {}).get("query"))
-        return _example(row, instances[name], read, observed.get(name), other.get(name), result.classes)
 
-    return Examples(tuple(map(made, furthest)), tuple(map(made, nearest)), kind)
+def _made(result: Result, kind: str, wanted: set[str]) -> dict[str, Example]:
+    """The examples by their ids; one chunk of the tables is in memory at a time."""
+    made = {}
+    query = result.manifest.get("model", {}).get("query")
+    for chunk in result.tables.chunks():
+        instances = _picked(chunk["instances"], wanted)
+        if not instances:
+            continue
+        adversary = chunk["counterfactual"].filter(pc.field("kind") == kind)
+        attention = chunk["importance"].filter(pc.field("measure") == "attention")
+        observed, other = _weights(attention, "scores", wanted), _weights(adversary, "weights", wanted)
+        rows = _picked(adversary.drop_columns(["weights"]), wanted)
+        for name, instance in instances.items():
+            read = _beside(instance, query)
+            weights = observed.get(name), other.get(name)
+            made[name] = _example(rows[name], instance, read, *weights, result.classes)
+    return made
 
 
 def _example(
@@ -127,8 +135,8 @@ def _distance(row: Mapping[str, Any]) -> str:
     return f"{least} (at most {decimal(upper)})"
 
 
-def _picked(instances: pa.Table, wanted: set[str]) -> dict[str, dict[str, Any]]:
-    rows = instances.filter(pc.is_in(instances["instance_id"], pa.array(sorted(wanted), pa.string())))
+def _picked(rows: pa.Table, wanted: set[str]) -> dict[str, dict[str, Any]]:
+    rows = rows.filter(pc.is_in(rows["instance_id"], pa.array(sorted(wanted), pa.string())))
     return {row["instance_id"]: row for row in rows.to_pylist()}
 
 

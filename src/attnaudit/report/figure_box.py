@@ -73,8 +73,9 @@ def csv_bytes(table: pa.Table) -> bytes:
     sink = io.StringIO()
     writer = csv.writer(sink, lineterminator="\r\n")
     writer.writerow(table.column_names)
-    for row in table.to_pylist():
-        writer.writerow([_harmless(value) for value in row.values()])
+    for part in table.to_batches(max_chunksize=1_000):
+        for row in part.to_pylist():
+            writer.writerow([_harmless(value) for value in row.values()])
     return sink.getvalue().encode()
 
 

@@ -6,13 +6,12 @@ can never become one; the same run gives the same bytes.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-import pyarrow.compute as pc
+import numpy as np
 
 from attnaudit.card import Answer, Policy
 from attnaudit.drawing import HEATMAP_STYLE
@@ -54,7 +53,7 @@ def page(result: Result) -> str:
 def _content(result: Result) -> dict[str, Any]:
     manifest, found = result.manifest, numbers(result.tables["summary"])
     groups = result.groups
-    n = len(result.tables["instances"])
+    n = len(result.per_instance)
     boxes = {name: figure_box(result, name) for name in _FIGURES}
     return {
         "title": f"Attention audit of {manifest['data']['corpus']}",
@@ -109,7 +108,7 @@ def _sections(
                 tau("attention", gradient),
                 tau("attention", "leave_one_out"),
                 tau(gradient, "leave_one_out"),
-                reasons=_reasons(result.tables["agreement"], measure_a="attention", measure_b=gradient),
+                reasons=_reasons(result.per_instance.agreement_statuses.get(("attention", gradient))),
             ),
             "more": "",
             "sheet": sheets.agreement(found, groups),
@@ -119,7 +118,7 @@ def _sections(
             "sentence": sentences.permutation(
                 of("permutation", "permuted", "median_tvd"),
                 of("permutation", "permuted", "share_flipped"),
-                reasons=_reasons(result.tables["counterfactual"], kind="permuted", draw=0),
+                reasons=_reasons(result.per_instance.counterfactual_statuses.get("permuted")),
             ),
             "more": sentences.uniform(
                 of("uniform", "uniform", "median_tvd"), of("uniform", "uniform", "share_flipped")
@@ -184,7 +183,7 @@ def _adversary(
             epsilon=epsilon.get(kind),
             kind=kind,
             upper=of("mean_upper_jsd"),
-            reasons=_reasons(result.tables["counterfactual"], kind=kind),
+            reasons=_reasons(result.per_instance.counterfactual_statuses.get(kind)),
         ),
         "more": " ".join(filter(None, said)),
         "tightness": sentences.bracket(overall(kind, "mean_width"), overall(kind, "share_certified")),
@@ -196,7 +195,7 @@ def _adversary(
             free=overall("adversarial_exact", "mean_jsd")
             if epsilon.get("adversarial_exact") == epsilon.get("same_weights")
             else None,
-            reasons=_reasons(result.tables["counterfactual"], kind="same_weights"),
+            reasons=_reasons(result.per_instance.counterfactual_statuses.get("same_weights")),
         ),
         "sheet": sheets.adversary(found, groups, epsilon),
         "same_weights_sheet": sheets.same_weights(found, groups, epsilon.get("same_weights")),
@@ -226,12 +225,11 @@ def _quality(found: Numbers) -> dict[str, Any]:
 
 def _majority(result: Result) -> float | None:
     """Share of the most frequent gold class among the audited texts."""
-    targets = Counter(t for t in result.tables["instances"]["target"].to_pylist() if t is not None)
-    return max(targets.values()) / targets.total() if targets else None
+    target = result.per_instance.target
+    counts = np.bincount(target[target >= 0])
+    return int(counts.max()) / int(counts.sum()) if len(counts) else None
 
 
-def _reasons(rows: Any, **where: Any) -> dict[str, int]:
-    """How often each status other than `ok` stands in the rows of this kind."""
-    for column, value in where.items():
-        rows = rows.filter(pc.field(column) == value)
-    return dict(Counter(status for status in rows["status"].to_pylist() if status != "ok"))
+def _reasons(statuses: Mapping[str, int] | None) -> dict[str, int]:
+    """How often each status other than `ok` was found."""
+    return {status: count for status, count in (statuses or {}).items() if status != "ok"}

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from attnaudit.drawing import by_instance
@@ -87,54 +86,31 @@ def read(cell: Cell) -> Reading | None:
     if cell.result is None:
         return None
     result = Result.open(cell.result.folder)
-    instances = result.tables["instances"]
-    counterfactual = result.tables["counterfactual"]
-    possible = counterfactual.filter(pc.field("status") != "unsupported")
-    kinds = set(pc.unique(possible["kind"]).to_pylist())
-    place = by_instance.places(result)
-    tau, p_value = _agreement(result.tables["agreement"], place)
+    numbers = result.per_instance
+    kinds = {
+        kind for kind, counts in numbers.counterfactual_statuses.items() if set(counts) - {"unsupported"}
+    }
     name = published.counterpart(cell.corpus)
-    certified = None
-    if BRACKET in kinds:
-        rows = counterfactual.filter(pc.field("kind") == BRACKET)
-        certified = _column(rows, "certified_upper_jsd", place)
+    pairs = {pair: measures for pair, measures in PAIRS.items() if measures in numbers.tau}
     return Reading(
         cell=cell,
         manifest=result.manifest,
         counterpart=None if name is None else published.corpora()[name],
         classes=result.classes,
-        ids=tuple(place),
-        target=instances["target"].fill_null(-1).to_numpy(),
-        prediction=instances["prediction"].to_numpy(),
-        probability=_probability(instances) if len(result.classes) == 2 else None,
-        largest=by_instance.max_attention(result),
+        ids=tuple(numbers.ids.to_pylist()),
+        target=numbers.target,
+        prediction=numbers.prediction,
+        probability=_probability(result) if len(result.classes) == 2 else None,
+        largest=numbers.largest_attention,
         permutation=by_instance.permutation(result) if "permuted" in kinds else None,
-        tau=tau,
-        p_value=p_value,
+        tau={pair: numbers.tau[measures] for pair, measures in pairs.items()},
+        p_value={pair: numbers.p_value[measures] for pair, measures in pairs.items()},
         jsd={kind: by_instance.adversary(result, kind) for kind in (PAPER, EXACT, BRACKET) if kind in kinds},
-        certified=certified,
+        certified=by_instance.certified_upper(result) if BRACKET in kinds else None,
     )
 
 
-def _agreement(
-    agreement: pa.Table, place: Mapping[str, int]
-) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    tau, p_value = {}, {}
-    for pair, (a, b) in PAIRS.items():
-        rows = agreement.filter(
-            (pc.field("measure_a") == a) & (pc.field("measure_b") == b) & (pc.field("step") == 0)
-        )
-        if len(rows):
-            tau[pair], p_value[pair] = _column(rows, "value", place), _column(rows, "p_value", place)
-    return tau, p_value
-
-
-def _column(rows: pa.Table, name: str, place: Mapping[str, int]) -> np.ndarray:
-    values = np.full(len(place), np.nan)
-    at = [place[instance] for instance in rows["instance_id"].to_pylist()]
-    values[at] = pc.cast(rows[name], pa.float64()).fill_null(np.nan).to_numpy()
-    return values
-
-
-def _probability(instances: pa.Table) -> np.ndarray:
-    return pc.list_flatten(instances["output"]).to_numpy().reshape(-1, 2)[:, 1]
+def _probability(result: Result) -> np.ndarray:
+    """Probability of class 1 of two."""
+    outputs = [pc.list_flatten(chunk["instances"]["output"]).to_numpy() for chunk in result.tables.chunks()]
+    return np.concatenate(outputs).reshape(-1, 2)[:, 1]

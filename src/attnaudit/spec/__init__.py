@@ -69,7 +69,7 @@ KNOWN: Mapping[str, tuple[str, ...]] = {
         *("words-1", "words-nopunct-1", "spaces-1"),
         *("general-1", "general-nopunct-1", "alphanumeric-1", "clinical-1"),
     ),
-    "measure": ("attention", "gradient_detached", "gradient_full", "leave_one_out"),
+    "measure": ("attention", "gradient_detached", "gradient_full", "integrated_gradients", "leave_one_out"),
     "counterfactual": (
         "permuted",
         "uniform",

@@ -12,7 +12,7 @@ LEVEL = 0.95
 """Nominal coverage of every interval in this package."""
 
 _RESAMPLES = 2000
-_AT_ONCE = 4_000_000  # resampled values held in memory at a time
+_AT_ONCE = 250_000  # resampled values held in memory at a time; the draws do not depend on it
 
 
 class Estimate(NamedTuple):

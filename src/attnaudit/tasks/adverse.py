@@ -73,7 +73,7 @@ def adr(spec: specs.Adr, seed: int, classes: Sequence[str] | None = None) -> Cor
         )
     if spec.preparation == "plain-1":
         return replace(read, name="adr", recipe=Recipe("words-1"))
-    rest, test = preparation.cut("adr", read.splits[WHOLE], 0.2, state=13020, stratified=True)
+    rest, test = preparation.cut("adr", tuple(read.splits[WHOLE]), 0.2, state=13020, stratified=True)
     splits, said = preparation.with_dev("adr", {"train": rest, "test": test}, state=16377)
     splits, left = preparation.of_length("adr", splits, preparation.Lengths("spaces-1"), above=5, below=100)
     notes = (

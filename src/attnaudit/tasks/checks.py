@@ -5,11 +5,16 @@ Nothing is refused or repaired here. Facts are for the manifest, warnings are se
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from typing import Any
+
+import numpy as np
+from jaxtyping import Int
 
 from attnaudit.errors import DataError
 from attnaudit.instance import Instance
@@ -53,7 +58,7 @@ class CorpusFacts:
         }
 
 
-def facts(corpus: Corpus, lengths: Mapping[str, Sequence[int]]) -> CorpusFacts:
+def facts(corpus: Corpus, lengths: Mapping[str, Sequence[int] | Int[np.ndarray, " instance"]]) -> CorpusFacts:
     """The corpus in numbers.
 
     Args:
@@ -63,27 +68,33 @@ def facts(corpus: Corpus, lengths: Mapping[str, Sequence[int]]) -> CorpusFacts:
     Raises:
         DataError: the lengths are not those of the corpus, or a split is empty.
     """
-    texts: dict[str, set[tuple[str, ...]]] = {}
+    texts: dict[str, np.ndarray] = {}  # different texts of each split, as digests
     splits: dict[str, SplitFacts] = {}
     for name, instances in corpus.splits.items():
-        numbers = lengths.get(name, ())
+        numbers = np.asarray(lengths.get(name, ()), dtype=np.int64)
         if not instances or len(numbers) != len(instances):
             raise DataError(
                 f"corpus `{corpus.name}`, split `{name}`: {len(instances)} instances and {len(numbers)} "
                 "lengths; there must be one length an instance, and at least one instance"
             )
-        texts[name] = {_key(instance) for instance in instances}
-        found = Counter(instance.target for instance in instances)
+        found: Counter[int | None] = Counter()
+        digests = np.empty(len(instances), dtype=np.uint64)
+        for place, instance in enumerate(instances):
+            found[instance.target] += 1
+            digests[place] = _digest(instance)
+        texts[name] = np.unique(digests)
         splits[name] = SplitFacts(
             n=len(instances),
             n_by_class={label: found[index] for index, label in enumerate(corpus.classes)},
-            mean_length=sum(numbers) / len(numbers),
-            longest=max(numbers),
-            n_short=sum(number < SHORT for number in numbers),
-            n_long=sum(number >= LONG for number in numbers),
+            mean_length=int(numbers.sum()) / len(numbers),
+            longest=int(numbers.max()),
+            n_short=int((numbers < SHORT).sum()),
+            n_long=int((numbers >= LONG).sum()),
             n_repeated=len(instances) - len(texts[name]),
         )
-    shared = {(a, b): len(texts[a] & texts[b]) for a, b in combinations(texts, 2)}
+    shared = {
+        (a, b): len(np.intersect1d(texts[a], texts[b], assume_unique=True)) for a, b in combinations(texts, 2)
+    }
     return CorpusFacts(splits, shared)
 
 
@@ -141,5 +152,7 @@ def _count(number: int, one: str, many: str) -> str:
     return f"{number} {one if number == 1 else many}"
 
 
-def _key(instance: Instance) -> tuple[str, ...]:
-    return tuple(text for _, text in sorted(instance.fields.items()))
+def _digest(instance: Instance) -> int:
+    """Stands for the texts of an instance: of a million two have the same by chance with probability 3e-8."""
+    texts = json.dumps([text for _, text in sorted(instance.fields.items())])
+    return int.from_bytes(hashlib.blake2b(texts.encode(), digest_size=8).digest())

@@ -8,13 +8,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sklearn.model_selection import train_test_split
 
 from attnaudit.errors import DataError
 from attnaudit.instance import Instance
+from attnaudit.tasks.on_disk import OnDisk
 
 SPLITS = ("train", "dev", "test")
 WHOLE = "all"  # the one split of a corpus that comes undivided
@@ -45,12 +46,12 @@ class Corpus:
     `all` when it comes undivided. `attended` names the field whose tokens are attended to and audited, `query`
     the one that is read beside it (a question, a hypothesis), if any. In a `cloze` corpus only those classes
     can be the answer that stand as a token in the attended text. `notes` are sentences for the manifest and
-    the report: what was filtered, drawn or left out.
+    the report: what was filtered, drawn or left out. A split is any sequence; a large one is best kept `OnDisk`.
     """
 
     name: str
     classes: tuple[str, ...]
-    splits: Mapping[str, tuple[Instance, ...]]
+    splits: Mapping[str, Sequence[Instance]]
     attended: str = "text"
     query: str | None = None
     cloze: bool = False
@@ -115,16 +116,16 @@ def read_as(corpus: Corpus, attended: str, query: str | None) -> Corpus:
         fields = {names.get(name, name): text for name, text in instance.fields.items()}
         return replace(instance, fields=fields, rationales=rationales)
 
-    splits = {name: tuple(map(renamed, instances)) for name, instances in corpus.splits.items()}
+    splits = {name: OnDisk(map(renamed, instances)) for name, instances in corpus.splits.items()}
     return replace(corpus, splits=splits, attended=attended, query=query)
 
 
-def drawn(instances: tuple[Instance, ...], count: int, *, seed: int) -> tuple[Instance, ...]:
+def drawn(instances: Sequence[Instance], count: int, *, seed: int) -> Sequence[Instance]:
     """`count` of the instances, drawn with `seed`, in their first order; all when there are no more."""
     if count >= len(instances):
         return instances
     kept, _ = train_test_split(range(len(instances)), train_size=count, random_state=seed)
-    return tuple(instances[i] for i in sorted(kept))
+    return _picked(instances, kept)
 
 
 def digest(instances: Iterable[Instance]) -> str:
@@ -139,10 +140,10 @@ def digest(instances: Iterable[Instance]) -> str:
 
 
 def _cut(
-    instances: tuple[Instance, ...], share: float, seed: int, corpus: Corpus
-) -> tuple[tuple[Instance, ...], tuple[Instance, ...], bool]:
+    instances: Sequence[Instance], share: float, seed: int, corpus: Corpus
+) -> tuple[Sequence[Instance], Sequence[Instance], bool]:
     """The instances in two parts, the second with `share` of them, and whether they are stratified by class."""
-    targets = [instance.target for instance in instances]
+    targets = _targets(instances)
     for classes in (targets, None):
         try:
             first, second = train_test_split(
@@ -156,13 +157,25 @@ def _cut(
                 ) from error
         else:
             break
-    kept, given = (tuple(instances[i] for i in sorted(part)) for part in (first, second))
-    return kept, given, classes is not None
+    return _picked(instances, first), _picked(instances, second), classes is not None
 
 
-def _why_not(instances: tuple[Instance, ...], corpus: Corpus) -> str:
+def _picked(instances: Sequence[Instance], places: Sequence[int]) -> Sequence[Instance]:
+    """The instances at these places, in their first order."""
+    if isinstance(instances, OnDisk):
+        return instances.picked(sorted(places))
+    return tuple(instances[i] for i in sorted(places))
+
+
+def _targets(instances: Sequence[Instance]) -> list[int | None]:
+    if isinstance(instances, OnDisk):
+        return instances.targets()
+    return [instance.target for instance in instances]
+
+
+def _why_not(instances: Sequence[Instance], corpus: Corpus) -> str:
     """That a draw takes no regard of classes, with the rarest of them."""
-    counts = Counter(instance.target for instance in instances)
+    counts = Counter(_targets(instances))
     rarest, count = min(counts.items(), key=lambda item: item[1])
     name = "none" if rarest is None else corpus.classes[rarest]
     return f"not by class (too rare for that: `{name}`, {count} of {len(instances)})"

@@ -8,10 +8,11 @@ language.
 
 from __future__ import annotations
 
+import hashlib
 import random
 import re
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from attnaudit.instance import Instance, Span
@@ -19,6 +20,7 @@ from attnaudit.spec import corpora as specs
 from attnaudit.tasks import planted_language as language
 from attnaudit.tasks.chance import often_early, pick, shuffled
 from attnaudit.tasks.corpus import Corpus
+from attnaudit.tasks.on_disk import OnDisk
 from attnaudit.text import words
 
 _EVIDENCE = frozenset({"ADJ", "NOUN", "VERB", "PAST", "NOT", "NEVER", "not", "N'T"})
@@ -100,8 +102,10 @@ def planted(spec: specs.Planted, seed: int) -> Corpus:
     for split, size in sizes.items():
         # a string as seed: the same numbers on every platform and whatever PYTHONHASHSEED is
         rng = random.Random(f"planted-1/{seed}/{split}")
-        splits[split], count = _reviews(spec, split, size, rng)
-        flipped.append(f"{count} of {size} {split} labels")
+        labels = shuffled([number % 2 for number in range(size)], rng)
+        wrong = frozenset(shuffled(list(range(size)), rng)[: round(spec.noise * size)])
+        splits[split] = OnDisk(_reviews(spec, split, labels, wrong, rng))
+        flipped.append(f"{len(wrong)} of {size} {split} labels")
     notes = ["The reviews are generated: their evidence is known by construction."]
     if spec.noise:
         notes.append(f"Flipped after generation (noise): {', '.join(flipped)}.")
@@ -109,22 +113,23 @@ def planted(spec: specs.Planted, seed: int) -> Corpus:
 
 
 def _reviews(
-    spec: specs.Planted, split: str, size: int, rng: random.Random
-) -> tuple[tuple[Instance, ...], int]:
-    """The instances of one split, both classes equally often before noise, and how many were flipped."""
-    labels = shuffled([number % 2 for number in range(size)], rng)
-    flipped = frozenset(shuffled(list(range(size)), rng)[: round(spec.noise * size)])
+    spec: specs.Planted, split: str, labels: Sequence[int], wrong: Collection[int], rng: random.Random
+) -> Iterator[Instance]:
+    """The instances of one split, one a label; of those numbered in `wrong` the target is the other class."""
     names = _names(split)
-    seen: set[str] = set()
-    instances = []
+    seen: set[bytes] = set()
     for number, label in enumerate(labels):
         text, spans = _review(spec, label, pick(names, rng), rng)
-        while text in seen:
+        while (known := _digest(text)) in seen:
             text, spans = _review(spec, label, pick(names, rng), rng)
-        seen.add(text)
-        target = 1 - label if number in flipped else label
-        instances.append(Instance(f"planted/{split}/{number:06d}", {"text": text}, target, (spans,)))
-    return tuple(instances), len(flipped)
+        seen.add(known)
+        target = 1 - label if number in wrong else label
+        yield Instance(f"planted/{split}/{number:06d}", {"text": text}, target, (spans,))
+
+
+def _digest(text: str) -> bytes:
+    """Stands for a text where many are remembered: of a million texts two have the same with a chance of 3e-8."""
+    return hashlib.blake2b(text.encode(), digest_size=8).digest()
 
 
 def _names(split: str) -> list[str]:

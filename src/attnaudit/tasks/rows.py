@@ -11,14 +11,18 @@ from __future__ import annotations
 import difflib
 import math
 import re
+from array import array
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from attnaudit.errors import DataError
 from attnaudit.instance import Instance
 from attnaudit.tasks.corpus import SPLITS, WHOLE, Corpus
+from attnaudit.tasks.on_disk import OnDisk
 
 ALIASES: Mapping[str, str] = {
     "train": "train",
@@ -110,19 +114,23 @@ def corpus_of(
     """
     faults = Faults() if faults is None else faults
     left_out = Faults()
-    kept: list[tuple[Row, dict[str, str], str]] = []
+    kept = _Kept()
     splits_seen = dict.fromkeys(splits)
-    for row in rows:
-        splits_seen[row.split] = None
-        fields, label, empty = _checked(row, faults, paired=paired)
-        if empty:
-            (left_out if drop_empty else faults).add(empty, row.place)
-        elif fields is not None and label is not None:
-            kept.append((row, fields, label))
+
+    def instances() -> Iterator[Instance]:
+        for row in rows:
+            splits_seen[row.split] = None
+            fields, label, empty = _checked(row, faults, paired=paired)
+            if empty:
+                (left_out if drop_empty else faults).add(empty, row.place)
+            elif fields is not None and label is not None:
+                yield Instance(row.id, fields, kept.add(row, label))
+
+    everything = OnDisk(instances())
     if faults:
         raise DataError(_refusal(name, faults, paired=paired))
     for split in splits_seen or {WHOLE: None}:
-        if not any(row.split == split for row, _, _ in kept):
+        if not kept.counts(split):
             raise DataError(_no_rows(name, split, left_out))
 
     remarks: list[str] = []
@@ -130,19 +138,47 @@ def corpus_of(
         names = tuple(classes)
     else:
         names, remarks = _classes(kept, name, order)
-    index = {label: number for number, label in enumerate(names)}
     _refuse_unknown(kept, names, name, from_model=classes is not None)
-    parts: dict[str, list[Instance]] = {split: [] for split in (*SPLITS, WHOLE) if split in splits_seen}
-    for row, fields, label in kept:
-        parts[row.split].append(Instance(row.id, fields, index[label]))
+    index = {label: number for number, label in enumerate(names)}
+    everything = everything.retargeted([index[label] for label in kept.labels])
+    parts = [split for split in (*SPLITS, WHOLE) if split in splits_seen]
     dropped = [f"Left out: {sentence}." for sentence in left_out.sentences()]
     return Corpus(
         name=name,
         classes=names,
-        splits={split: tuple(instances) for split, instances in parts.items()},
+        splits={split: everything.picked(kept.places(split)) for split in parts},
         query="query" if paired else None,
         notes=(*notes, *dropped, *remarks),
     )
+
+
+class _Kept:
+    """What is remembered of the rows that are kept, besides their texts: split and label of each, by number."""
+
+    def __init__(self) -> None:
+        self.labels: dict[str, int] = {}  # in the order in which they turn up, with their numbers
+        self.found: dict[tuple[str, str], tuple[int, str]] = {}  # (split, label) → rows, place of the first
+        self._splits: dict[str, int] = {}
+        self._split_of = array("B")
+
+    def add(self, row: Row, label: str) -> int:
+        """Remember a row; the number of its label."""
+        count, first = self.found.get((row.split, label), (0, row.place))
+        self.found[row.split, label] = count + 1, first
+        self._split_of.append(self._splits.setdefault(row.split, len(self._splits)))
+        return self.labels.setdefault(label, len(self.labels))
+
+    def counts(self, split: str | None = None) -> Counter[str]:
+        """Rows by label, of one split or of all."""
+        counts: Counter[str] = Counter()
+        for (where, label), (count, _) in self.found.items():
+            if split in (None, where):
+                counts[label] += count
+        return counts
+
+    def places(self, split: str) -> np.ndarray:
+        """Which of the rows belong to a split."""
+        return np.flatnonzero(np.asarray(self._split_of) == self._splits[split])
 
 
 def class_name(label: object) -> str | None:
@@ -270,16 +306,14 @@ def _no_rows(name: str, split: str, left_out: Faults) -> str:
     return f"{where}: there are no rows with a text and a label.{why}"
 
 
-def _classes(
-    kept: Sequence[tuple[Row, object, str]], name: str, order: Sequence[str]
-) -> tuple[tuple[str, ...], list[str]]:
+def _classes(kept: _Kept, name: str, order: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
     """The classes of train, or of all rows where there is no train split, and what should be said of them.
 
     A source that declares its classes is taken at its word. Otherwise a column of numbers, ids or texts is told
     from one of classes by how many different labels it holds.
     """
-    has_train = any(row.split == "train" for row, _, _ in kept)
-    counts = Counter(label for row, _, label in kept if row.split == "train" or not has_train)
+    has_train = bool(kept.counts("train"))
+    counts = kept.counts("train" if has_train else None)
     listed = [label for label in order if label in counts]
     declared = len(listed) == len(counts)
     found = listed if declared else sorted(counts, key=natural_order)
@@ -318,14 +352,12 @@ def _shortened(label: str) -> str:
     return label if len(label) <= 40 else f"{label[:39]}…"
 
 
-def _refuse_unknown(
-    kept: Sequence[tuple[Row, object, str]], names: tuple[str, ...], source: str, *, from_model: bool
-) -> None:
+def _refuse_unknown(kept: _Kept, names: tuple[str, ...], source: str, *, from_model: bool) -> None:
     unknown: dict[str, tuple[int, str]] = {}
-    for row, _, label in kept:
+    for (_, label), (rows, place) in kept.found.items():
         if label not in names:
-            count, first = unknown.get(label, (0, row.place))
-            unknown[label] = (count + 1, first)
+            count, first = unknown.get(label, (0, place))
+            unknown[label] = (count + rows, first)
     if not unknown:
         return
     listing = "; ".join(

@@ -71,7 +71,8 @@ def imdb(spec: specs.Imdb, seed: int) -> Corpus:
     corpus = Corpus("imdb", CLASSES, splits, recipe=Recipe("words-nopunct-1", min_df=10), notes=tuple(notes))
     corpus = divided(corpus, seed=seed)  # which draws the development part and says so
     if spec.preparation == "paper-1":
-        parts, said = preparation.of_length("imdb", dict(corpus.splits), lengths, above=6)
+        whole = {name: tuple(split) for name, split in corpus.splits.items()}
+        parts, said = preparation.of_length("imdb", whole, lengths, above=6)
         corpus = replace(corpus, splits=parts, notes=(*corpus.notes, *said))
     return corpus
 

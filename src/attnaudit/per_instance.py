@@ -1,0 +1,208 @@
+"""Tables, a chunk of instances at a time → one number an instance: what summary and figures start from.
+
+A table may have a hundred rows a text; what is held here is a few hundred bytes a text, whatever is read. NaN stands
+for a value that does not exist; it stays here, off every table.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import reduce
+from operator import and_
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from jaxtyping import Float, Int
+
+from attnaudit.agreement import ragged
+from attnaudit.errors import StoreError
+
+Column = Float[np.ndarray, " instance"]
+
+_FOLDS: Mapping[str, Callable[..., np.ndarray]] = {
+    "output_tvd": np.median,
+    "flipped": np.mean,
+    "attention_jsd": np.median,
+    "certified_upper_jsd": np.median,
+    "logit_mean": np.median,
+    "logit_variance": np.median,
+}
+"""Columns of `counterfactual` that are kept, and how several draws become one number; of a single draw each is it."""
+
+
+@dataclass(frozen=True, slots=True)
+class PerInstance:
+    """The numbers of each instance, in the order of the table `instances`; all arrays are as long as that.
+
+    `target` is −1 where it is unknown. `largest_attention` is the largest weight, `attention_dispersion` Σ(α−ᾱ)² of
+    the weights (0 where they are alike to their stored precision). `measures` are those of the table
+    `importance`, `tau` and `p_value` (two-sided) by pair of them, step 0. `epsilon` is the bound that a kind of
+    counterfactual was asked with. `plausibility` is by measure and metric, a mean over annotators, and `chance` the
+    share of tokens that is evidence. `agreement_statuses` counts the rows of a pair by their status,
+    `counterfactual_statuses` the first draws of a kind.
+    """
+
+    ids: pa.StringArray
+    target: Int[np.ndarray, " instance"]
+    prediction: Int[np.ndarray, " instance"]
+    largest_attention: Column
+    attention_dispersion: Column
+    measures: tuple[str, ...]
+    tau: Mapping[tuple[str, str], Column]
+    p_value: Mapping[tuple[str, str], Column]
+    epsilon: Mapping[str, float]
+    plausibility: Mapping[tuple[str, str], Column]
+    chance: Column
+    agreement_statuses: Mapping[tuple[str, str], Counter[str]]
+    counterfactual_statuses: Mapping[str, Counter[str]]
+    _counterfactual: Mapping[tuple[str, str], Column]
+
+    def __len__(self) -> int:
+        return len(self.prediction)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of the table `counterfactual`."""
+        return tuple(self.counterfactual_statuses)
+
+    def counterfactual(self, kind: str, column: str) -> Column:
+        """A column of `counterfactual` for one kind; over several draws its median, of `flipped` the share."""
+        found = self._counterfactual.get((kind, column))
+        return np.full(len(self), np.nan) if found is None else found
+
+
+def per_instance(chunks: Iterable[Mapping[str, pa.Table]], n: int) -> PerInstance:
+    """The numbers of `n` instances.
+
+    Args:
+        chunks: in the order of the instances, each with the rows of some of them: the tables `instances`,
+            `importance`, `counterfactual`, `agreement` and `plausibility`.
+        n: how many instances there are in all.
+
+    Raises:
+        StoreError: a row of a chunk belongs to an instance that is not in it.
+    """
+
+    def empty() -> np.ndarray:
+        return np.full(n, np.nan)
+
+    ids: list[pa.Array] = []
+    target, prediction = np.full(n, -1, dtype=np.int32), np.zeros(n, dtype=np.int32)
+    largest, dispersion, chance = empty(), empty(), empty()
+    tau: dict[tuple[str, str], np.ndarray] = defaultdict(empty)
+    p_value: dict[tuple[str, str], np.ndarray] = defaultdict(empty)
+    folded: dict[tuple[str, str], np.ndarray] = defaultdict(empty)
+    plausibility: dict[tuple[str, str], np.ndarray] = defaultdict(empty)
+    measures: dict[str, None] = {}
+    epsilon: dict[str, float] = {}
+    of_pairs: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    of_kinds: dict[str, Counter[str]] = defaultdict(Counter)
+    start = 0
+    for chunk in chunks:
+        instances = chunk["instances"]
+        found = instances["instance_id"].combine_chunks()
+        here = slice(start, start + len(found))
+        start = here.stop
+        ids.append(found)
+        target[here] = instances["target"].fill_null(-1).to_numpy()
+        prediction[here] = instances["prediction"].to_numpy()
+        chance[here] = _chance(instances)
+        measures |= dict.fromkeys(pc.unique(chunk["importance"]["measure"]).to_pylist())
+        largest[here], dispersion[here] = _attention(chunk["importance"], found)
+        for pair, rows in _by(chunk["agreement"], "measure_a", "measure_b"):
+            of_pairs[pair].update(rows["status"].to_pylist())
+            first = rows.filter(pc.field("step") == 0)
+            tau[pair][here] = _column(first, "value", found)
+            p_value[pair][here] = _column(first, "p_value", found)
+        for (kind,), rows in _by(chunk["counterfactual"], "kind"):
+            of_kinds[kind].update(rows.filter(pc.field("draw") == 0)["status"].to_pylist())
+            for asked in pc.unique(rows["epsilon"].drop_null()).to_pylist():
+                epsilon.setdefault(kind, asked)
+            for column, fold in _FOLDS.items():
+                if rows[column].null_count < len(rows):
+                    folded[kind, column][here] = _column(rows, column, found, fold)
+        for key, rows in _by(chunk["plausibility"], "measure", "metric"):
+            plausibility[key][here] = _column(rows, "value", found, np.mean)
+    return PerInstance(
+        ids=pa.chunked_array(ids, pa.string()).combine_chunks(),
+        target=target,
+        prediction=prediction,
+        largest_attention=largest,
+        attention_dispersion=dispersion,
+        measures=tuple(measures),
+        tau=dict(tau),
+        p_value=dict(p_value),
+        epsilon=epsilon,
+        plausibility=dict(plausibility),
+        chance=chance,
+        agreement_statuses=dict(of_pairs),
+        counterfactual_statuses=dict(of_kinds),
+        _counterfactual=dict(folded),
+    )
+
+
+def _by(table: pa.Table, *names: str) -> list[tuple[Any, pa.Table]]:
+    """The rows by the values of some columns, in the order in which these turn up; order within is kept."""
+    keys = table.select(names).group_by(list(names), use_threads=False).aggregate([])
+    found = []
+    for key in zip(*(keys[name].to_pylist() for name in names), strict=True):
+        same = [pc.field(name) == value for name, value in zip(names, key, strict=True)]
+        found.append((key, table.filter(reduce(and_, same))))
+    return found
+
+
+_FLAT = 8 * float(np.finfo(np.float32).eps)
+"""Weights that differ by less than this share of the largest are alike: they are stored in single precision."""
+
+
+def _attention(importance: pa.Table, ids: pa.Array) -> tuple[np.ndarray, np.ndarray]:
+    """The largest weight of each text, and the dispersion of its weights; of a single weight there is none."""
+    rows = importance.filter((pc.field("measure") == "attention") & (pc.field("step") == 0))
+    largest, dispersion = np.full(len(ids), np.nan), np.full(len(ids), np.nan)
+    for place, scores in zip(_places(rows, ids), ragged(rows["scores"]), strict=True):
+        if scores is None:
+            continue
+        largest[place] = scores.max()
+        if len(scores) > 1:
+            weights = scores.astype(np.float64) / scores.sum(dtype=np.float64)
+            flat = np.ptp(weights) <= _FLAT * weights.max()
+            dispersion[place] = 0.0 if flat else ((weights - weights.mean()) ** 2).sum()
+    return largest, dispersion
+
+
+def _chance(instances: pa.Table) -> np.ndarray:
+    """The share of the audited tokens that is evidence, over annotators; NaN where nobody marked any."""
+    chance = np.full(len(instances), np.nan)
+    for row, annotators in enumerate(instances["evidence"].to_pylist()):
+        if annotators and any(map(any, annotators)):
+            chance[row] = np.mean(annotators)
+    return chance
+
+
+def _column(
+    rows: pa.Table, name: str, ids: pa.Array, fold: Callable[..., np.ndarray] = np.median
+) -> np.ndarray:
+    """A column as one float an instance; several of an instance are folded, NaN stands where there is none."""
+    there = rows[name].is_valid().to_numpy()
+    values = pc.cast(rows[name].drop_null(), pa.float64()).to_numpy()
+    at = _places(rows, ids)[there]
+    order = np.argsort(at, kind="stable")
+    held, starts, counts = np.unique(at[order], return_index=True, return_counts=True)
+    folded = np.full(len(ids), np.nan)
+    for count in np.unique(counts):
+        some = counts == count
+        folded[held[some]] = fold(values[order][starts[some][:, None] + np.arange(count)], axis=1)
+    return folded
+
+
+def _places(rows: pa.Table, ids: pa.Array) -> np.ndarray:
+    """Where the instance of each row stands among the ids."""
+    at = pc.index_in(rows["instance_id"], value_set=ids)
+    if at.null_count:
+        stray = rows["instance_id"].filter(at.is_null())[0].as_py()
+        raise StoreError(f"instance `{stray}` stands in another part of its table than in `instances`")
+    return at.to_numpy()
