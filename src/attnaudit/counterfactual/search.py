@@ -47,7 +47,8 @@ class AdversarialSearch:
         epsilon = epsilon_of(self.epsilon, batch)
         found = cases(model, batch, trace, needed_by="adversarial_search")
         rows = Rows("adversarial_search", model.sites[0].name, epsilon)
-        return _searched(found, rows, self, margin=epsilon, seed=seed).table()
+        device = batch.token_ids.device
+        return _searched(found, rows, self, margin=epsilon, seed=seed, device=device).table()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +67,27 @@ class AdversarialPaper:
         rows = Rows("adversarial_paper", model.sites[0].name, 0.05)
         margin = 0.01 if batch.query_ids is None else 0.005
         penalty = 500.0 if batch.query_ids is None else 1000.0  # 500 · L1 is 1000 · TVD
-        return _searched(found, rows, AdversarialSearch(penalty=penalty), margin=margin, seed=seed).table()
+        how, device = AdversarialSearch(penalty=penalty), batch.token_ids.device
+        return _searched(found, rows, how, margin=margin, seed=seed, device=device).table()
 
 
-def _searched(found: list[Case], rows: Rows, how: AdversarialSearch, *, margin: float, seed: int) -> Rows:
+def _searched(
+    found: list[Case],
+    rows: Rows,
+    how: AdversarialSearch,
+    *,
+    margin: float,
+    seed: int,
+    device: torch.device,
+) -> Rows:
     """A row a case: the furthest final attention whose output stays within the ε of the rows."""
     assert rows.epsilon is not None
     long_enough = [case for case in found if len(case.attention) > 1]
+    at_once = _AT_ONCE if device.type == "cpu" else 8 * _AT_ONCE
     finals = [
         final
-        for start in range(0, len(long_enough), _AT_ONCE)
-        for final in _final(long_enough[start : start + _AT_ONCE], how, margin, seed)
+        for start in range(0, len(long_enough), at_once)
+        for final in _final(long_enough[start : start + at_once], how, margin, seed, device)
     ]
     candidates = {case.instance_id: final for case, final in zip(long_enough, finals, strict=True)}
     for case in found:
@@ -91,16 +102,20 @@ def _searched(found: list[Case], rows: Rows, how: AdversarialSearch, *, margin: 
     return rows
 
 
-def _final(found: list[Case], how: AdversarialSearch, margin: float, seed: int) -> list[np.ndarray]:
+def _final(
+    found: list[Case], how: AdversarialSearch, margin: float, seed: int, device: torch.device
+) -> list[np.ndarray]:
     """The final attentions, [start, token] a case; moved in float32, as by the paper's code, judged in float64."""
     width = max(len(case.attention) for case in found)
-    real = torch.tensor([[t < len(c.attention) for t in range(width)] for c in found])[:, None]
-    own = torch.stack([_padded(c.attention, width) for c in found])[:, None]
-    output_of = _outputs(found, width)
+    lengths = torch.tensor([len(case.attention) for case in found], device=device)
+    real = (torch.arange(width, device=device) < lengths[:, None])[:, None]
+    own = torch.stack([_padded(c.attention, width) for c in found]).to(device)[:, None]
+    output_of = _outputs(found, width, device)
     output = output_of(own)
-    values = torch.stack([_padded(_start(c, how.starts, seed), width) for c in found]).requires_grad_(True)
+    values = torch.stack([_padded(_start(c, how.starts, seed), width) for c in found]).to(device)
+    values.requires_grad_(True)
     optimiser = torch.optim.Adam([values], lr=how.learning_rate, amsgrad=True)
-    one, other = torch.triu_indices(how.starts, how.starts, offset=1)
+    one, other = torch.triu_indices(how.starts, how.starts, offset=1, device=device)
     own_part = _plogp(own)
     with torch.enable_grad():
         for _ in range(how.steps):
@@ -116,11 +131,11 @@ def _final(found: list[Case], how: AdversarialSearch, margin: float, seed: int) 
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
-    final = torch.softmax(values.detach().double().masked_fill(~real, float("-inf")), dim=-1).numpy()
+    final = torch.softmax(values.detach().double().masked_fill(~real, float("-inf")), dim=-1).cpu().numpy()
     return [final[row, :, : len(case.attention)] for row, case in enumerate(found)]
 
 
-def _outputs(found: list[Case], width: int) -> Callable[[Tensor], Tensor]:
+def _outputs(found: list[Case], width: int, device: torch.device) -> Callable[[Tensor], Tensor]:
     """Attentions [case, start, token] → probabilities [case, start, output] of all cases at once.
 
     Cases may differ in their allowed classes: what is missing has the logit −∞.
@@ -129,16 +144,19 @@ def _outputs(found: list[Case], width: int) -> Callable[[Tensor], Tensor]:
     if all(isinstance(readout, LinearReadout) for readout in readouts):
         parts = [(r.coefficients, r.bias) for r in readouts if isinstance(r, LinearReadout)]
         outputs = max(len(bias) for _, bias in parts)
-        coefficients = torch.stack([_padded(_below(c, outputs), width) for c, _ in parts])
-        bias = torch.stack([_padded(b, outputs, float("-inf")) for _, b in parts])[:, None]
+        coefficients = torch.stack([_padded(_below(c, outputs), width) for c, _ in parts]).to(device)
+        bias = torch.stack([_padded(b, outputs, float("-inf")) for _, b in parts]).to(device)[:, None]
         return lambda weights: torch.softmax(weights @ coefficients.transpose(1, 2) + bias, dim=-1)
     layers = [readout for readout in readouts if isinstance(readout, TanhReadout)]
     outputs = max(len(r.outer_bias) for r in layers)
-    inner = torch.stack([_padded(r.inner, width) for r in layers]).transpose(1, 2)
-    inner_bias = torch.stack([_padded(r.inner_bias, len(r.inner_bias)) for r in layers])[:, None]
-    hidden = inner_bias.shape[-1]
-    outer = torch.stack([_padded(_below(r.outer, outputs), hidden) for r in layers]).transpose(1, 2)
-    outer_bias = torch.stack([_padded(r.outer_bias, outputs, float("-inf")) for r in layers])[:, None]
+    hidden = len(layers[0].inner_bias)
+    inner = torch.stack([_padded(r.inner, width) for r in layers]).to(device).transpose(1, 2)
+    inner_bias = torch.stack([_padded(r.inner_bias, hidden) for r in layers]).to(device)[:, None]
+    outer = torch.stack([_padded(_below(r.outer, outputs), hidden) for r in layers]).to(device)
+    outer = outer.transpose(1, 2)
+    outer_bias = torch.stack([_padded(r.outer_bias, outputs, float("-inf")) for r in layers]).to(device)[
+        :, None
+    ]
     return lambda weights: torch.softmax(
         torch.tanh(weights @ inner + inner_bias) @ outer + outer_bias, dim=-1
     )
