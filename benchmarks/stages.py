@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -14,10 +15,13 @@ from captum.attr import FeatureAblation, InputXGradient, IntegratedGradients
 from attnaudit import text
 from attnaudit.core import Batch
 from attnaudit.counterfactual import COUNTERFACTUALS
+from attnaudit.counterfactual.exact import farthest_within
+from attnaudit.counterfactual.outcome import Case
 from attnaudit.importance import MEASURES
 from attnaudit.instance import Instance
 from attnaudit.models.attentive import AttentiveModel
 from attnaudit.models.interface import delete_each
+from attnaudit.readout import LinearReadout
 from attnaudit.stats.rank_bulk import kendall_tau_b_each
 from attnaudit.train import Schedule, fit
 from benchmarks.literal import protocol
@@ -93,6 +97,25 @@ def stages(model: AttentiveModel, length: int, *, texts: int, literal: bool = Tr
         name: Stage(counts.get(name, texts), once if literal else None, ours)
         for name, (once, ours) in made.items()
     }
+
+
+def exact_extremes(tokens: int) -> dict[str, Stage]:
+    """ε-max JSD of one long text: as texts are, and where nothing can be left out.
+
+    At worst attention is nearly uniform, and no token alone is within ε: then no edge is better than another by far.
+    """
+    draw = np.random.default_rng(0)
+    usual = np.exp(2 * draw.normal(size=tokens))
+    flat = 1 + 1e-3 * draw.random(tokens)
+    apart = np.where(np.arange(tokens) % 2, 1, -1) * (1 + draw.random(tokens))
+    made = {"usual": (usual, draw.normal(0, 2, tokens)), "worst": (flat, apart)}
+    found = {}
+    for name, (weights, evidence) in made.items():
+        attention = weights / weights.sum()
+        readout = LinearReadout(np.stack([np.zeros(tokens), evidence]), np.array([0, -evidence @ attention]))
+        case = Case(name, attention, readout)
+        found[name] = Stage(1, None, partial(farthest_within, case, EPSILON))
+    return found
 
 
 def beside_captum(model: AttentiveModel, length: int, texts: int) -> dict[str, Stage]:

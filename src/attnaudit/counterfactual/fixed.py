@@ -59,12 +59,15 @@ def permuted(block: Padded, draws: int, seed: int) -> Float[np.ndarray, "case dr
     attention = np.zeros((len(block.cases), draws, block.real.shape[1]))
     for case, place in zip(block.cases, attention, strict=True):
         n = len(case.attention)
-        keys = generator(seed, case.instance_id, "permuted").integers(0, 2**64, (draws, n), dtype=np.uint64)
+        keys = generator(seed, case.instance_id, "permuted").bit_generator.random_raw((draws, n))
         # Random numbers that carry a token's place in their last bits: sorting them is several times faster than
         # finding the order of random numbers, and of 2⁶⁴ / n values two are never the same.
         places = np.uint64(2 ** (n - 1).bit_length() - 1)
-        keys = np.sort((keys & ~places) | np.arange(n, dtype=np.uint64), axis=1) & places
-        place[:, :n] = case.attention[keys.astype(np.intp)]
+        keys &= ~places
+        keys |= np.arange(n, dtype=np.uint64)
+        keys.sort(axis=1)
+        keys &= places
+        place[:, :n] = case.attention[keys.view(np.int64)]
     return attention
 
 

@@ -50,8 +50,11 @@ class Padded:
     ) -> Float[np.ndarray, "case draw output"]:
         """The distribution over classes under the given attentions."""
         inner, inner_bias, outer, outer_bias = self._layers
-        values = attention @ inner + inner_bias
-        return probabilities(values if outer is None else np.tanh(values) @ outer + outer_bias)
+        # Draws last in memory: sums over a few classes are then sums of long rows.
+        values = inner @ attention.swapaxes(1, 2) + inner_bias
+        if outer is not None:
+            values = outer @ np.tanh(values) + outer_bias
+        return probabilities(values.swapaxes(1, 2))
 
     @cached_property
     def linear(self) -> tuple[Float[np.ndarray, "case output token"], Float[np.ndarray, "case output"]]:
@@ -66,12 +69,12 @@ class Padded:
         readouts = [case.readout for case in self.cases if isinstance(case.readout, TanhReadout)]
         if not readouts:
             coefficients, bias = self.linear
-            return coefficients.swapaxes(1, 2), bias[:, None], None, None
+            return coefficients, bias[..., None], None, None
         return (
-            filled([r.inner for r in readouts]).swapaxes(1, 2),
-            filled([r.inner_bias for r in readouts])[:, None],
-            filled([r.outer for r in readouts]).swapaxes(1, 2),
-            filled([r.outer_bias for r in readouts], -np.inf)[:, None],
+            filled([r.inner for r in readouts]),
+            filled([r.inner_bias for r in readouts])[..., None],
+            filled([r.outer for r in readouts]),
+            filled([r.outer_bias for r in readouts], -np.inf)[..., None],
         )
 
 
