@@ -90,8 +90,9 @@ def page(model: AttentiveModel, weights: str) -> Iterator[str]:
     yield ""
     extremes = _ours(exact_extremes(5000))
     yield (
-        f"ε-max JSD of one text of 5,000 tokens: {extremes['usual']:.3g} ms as attention is, {extremes['worst']:,.0f} ms "
-        "where it is nearly uniform and no token alone is within ε, so that every edge must be looked at."
+        f"ε-max JSD of one text of 5,000 tokens: {extremes['usual']:.3g} ms as attention is, "
+        f"{extremes['worst']:,.0f} ms where it is nearly uniform and no token alone is within ε, so that every edge "
+        "must be looked at."
     )
     yield ""
     yield "Beside captum, on the same model (ms a text; 16 texts at a time):"
