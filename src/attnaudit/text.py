@@ -165,17 +165,27 @@ def vocabulary(
     return Vocabulary(_SPECIAL + tuple(kept))
 
 
-def length_batches(lengths: Sequence[int], *, budget: int) -> list[list[int]]:
+_SMALL = 256
+"""Padded tokens below which a batch is too small to be cut for the sake of its padding."""
+
+
+def length_batches(lengths: Sequence[int], *, budget: int, alike: float = 0.0) -> list[list[int]]:
     """Positions of `lengths` in batches of similar length, longest first.
 
-    A batch holds at most `budget` padded tokens; a text longer than the budget
-    stands alone. Longest first, so that what does not fit in memory fails at once and not after an hour.
+    A batch holds at most `budget` padded tokens; a text longer than the budget stands alone. With `alike`, a text
+    shorter than this share of the longest in its batch begins another, unless the batch is still small: padding is
+    computed like words. Longest first, so that what does not fit in memory fails at once and not after an hour.
     """
     order = sorted(range(len(lengths)), key=lambda i: (-lengths[i], i))
     batches: list[list[int]] = []
     for i in order:
         head = batches[-1] if batches else None
-        if head and (len(head) + 1) * lengths[head[0]] <= budget:
+        small = not head or len(head) * lengths[head[0]] < _SMALL
+        if (
+            head
+            and (len(head) + 1) * lengths[head[0]] <= budget
+            and (small or lengths[i] >= alike * lengths[head[0]])
+        ):
             head.append(i)
         else:
             batches.append([i])

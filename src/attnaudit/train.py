@@ -153,7 +153,8 @@ def predict(model: AttentiveModel, instances: Sequence[Instance]) -> Float[np.nd
 @torch.no_grad()
 def _predicted(model: AttentiveModel, ids: Sequence[Ids]) -> Float[np.ndarray, "instance output"]:
     logits = torch.empty(len(ids), len(model.classes), dtype=torch.float64)
-    for rows in text.length_batches([len(row.tokens) for row in ids], budget=_EVALUATION_TOKENS):
+    lengths = [len(row.tokens) for row in ids]
+    for rows in text.length_batches(lengths, budget=_EVALUATION_TOKENS, alike=0.8):
         logits[rows] = model.trace(model.pad([ids[i] for i in rows])).logits[:, 0].double().cpu()
     return logits.numpy()
 

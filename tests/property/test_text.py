@@ -79,10 +79,10 @@ def test_a_chinese_character_is_a_token(text):
     assert [token.text for token in words(text)] == list(text)
 
 
-@given(st.lists(st.integers(0, 60), max_size=60), st.integers(1, 200))
+@given(st.lists(st.integers(0, 60), max_size=60), st.integers(1, 2000), st.sampled_from([0.0, 0.5, 0.8, 1.0]))
 @LAWS
-def test_batches_hold_everything_once_and_keep_to_the_budget(lengths, budget):
-    batches = length_batches(lengths, budget=budget)
+def test_batches_hold_everything_once_and_keep_to_the_budget(lengths, budget, alike):
+    batches = length_batches(lengths, budget=budget, alike=alike)
     assert sorted(i for batch in batches for i in batch) == list(range(len(lengths)))
     for batch in batches:
         longest = max(lengths[i] for i in batch)
