@@ -226,7 +226,7 @@ def test_unlike_lengths_part_once_a_batch_is_large_enough():
     batches = length_batches(lengths, budget=10_000, alike=0.8)
     assert [[lengths[i] for i in batch] for batch in batches] == [[100, 100, 100, 80, 80], [79] * 4, [10] * 3]
     few = length_batches([100, 100, 10, 10], budget=10_000, alike=0.8)
-    assert few == [[0, 1, 2, 3]]  # two texts of 100 are too few to stand by themselves
+    assert few == [[0, 1, 2], [3]]  # two texts of 100 are too few to stand by themselves
 
 
 def test_a_long_text_takes_linear_time():
