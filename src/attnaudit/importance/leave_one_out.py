@@ -28,7 +28,11 @@ class LeaveOneOut:
     def __call__(self, model: AuditedModel, batch: Batch) -> Float[Tensor, "batch step token"]:
         """One step only; see `delete_each` for the cost."""
         # In float64, so that saturated outputs still tell their tokens apart.
-        output = torch.softmax(model.trace(batch).logits[:, 0].double(), dim=-1)
         without = torch.softmax(delete_each(model, batch).double(), dim=-1)
+        kept, where = (~batch.audit_mask).max(dim=1)
+        if kept.all():  # at a marker or at padding nothing is left out
+            output = without[torch.arange(len(batch), device=where.device), where]
+        else:
+            output = torch.softmax(model.trace(batch).logits[:, 0].double(), dim=-1)
         change = 0.5 * (without - output[:, None, :]).abs().sum(dim=-1)
         return (change * batch.audit_mask)[:, None, :]

@@ -17,10 +17,7 @@ from torch import Tensor, nn
 
 from attnaudit.errors import ModelError, unknown_name
 from attnaudit.models.deletions import Change, Changes, Remainder, Slopes
-from attnaudit.models.recurrence import rerun, run
-
-_FORGOTTEN = 40
-"""Texts of fewer tokens end before a trained LSTM has nearly come back, so that slopes would be made in vain."""
+from attnaudit.models.recurrence import FORGOTTEN, rerun, run
 
 
 class Encoder(Protocol):
@@ -183,7 +180,7 @@ class BiLstm(nn.Module):
 
         def changes(slopes: Callable[[], Slopes] | None) -> Iterator[Change | Remainder]:
             of_ahead = of_behind = None
-            if slopes is not None and mask.shape[1] >= _FORGOTTEN:
+            if slopes is not None and mask.shape[1] >= FORGOTTEN:
                 by_state, stake = slopes()
                 by_ahead, by_behind = by_state.chunk(2, dim=-1)
                 of_ahead = Slopes(by_ahead, stake)
