@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,7 @@ class Column:
     nullable: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Table:
     """One table: a row a fact, unique in its key."""
 
@@ -57,7 +58,7 @@ class Table:
     columns: tuple[Column, ...]
     derived: bool = False
 
-    @property
+    @cached_property
     def schema(self) -> pa.Schema:
         """The Arrow schema, with unit, range and meaning in the metadata of each field."""
         fields = []

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -37,10 +37,14 @@ _BYTES_LEFT_OUT = 16
 
 @dataclass(frozen=True, slots=True)
 class States:
-    """What a forward pass leaves behind for the fast paths: a state a token, and the vector of the query."""
+    """What a forward pass leaves behind for the fast paths: a state a token, and the vector of the query.
+
+    `readouts` is empty until they are first asked for: every counterfactual on this pass wants the same.
+    """
 
     tokens: Float[Tensor, "batch token dim"]
     query: Float[Tensor, "batch dim"] | None
+    readouts: list[Readout] = field(default_factory=list, repr=False)
 
 
 class AttentiveModel(nn.Module):
@@ -146,8 +150,12 @@ class AttentiveModel(nn.Module):
     @torch.no_grad()
     def readouts(self, batch: Batch, trace: Trace) -> list[Readout]:
         """For each row the map from the attention on its audited tokens to the logits of its allowed classes."""
-        head = self._precise_head()
-        return head.readouts(_precise(trace), _precise_query(trace), batch.audit_mask, batch.candidate_mask)
+        assert isinstance(trace.states, States)
+        known = trace.states.readouts
+        if not known:
+            states, query = _precise(trace), _precise_query(trace)
+            known += self._precise_head().readouts(states, query, batch.audit_mask, batch.candidate_mask)
+        return list(known)
 
     def replay(
         self, batch: Batch, trace: Trace, attention: Float[Tensor, "batch draw head token"]
