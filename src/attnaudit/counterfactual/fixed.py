@@ -61,7 +61,7 @@ def permuted(block: Padded, draws: int, seed: int) -> Float[np.ndarray, "case dr
         n = len(case.attention)
         keys = generator(seed, case.instance_id, "permuted").bit_generator.random_raw((draws, n))
         # Random numbers that carry a token's place in their last bits: sorting them is several times faster than
-        # finding the order of random numbers, and of 2⁶⁴ / n values two are never the same.
+        # finding the order of random numbers. Of the 2⁶⁴ / n values that are left two are never the same.
         places = np.uint64(2 ** (n - 1).bit_length() - 1)
         keys &= ~places
         keys |= np.arange(n, dtype=np.uint64)
