@@ -13,6 +13,7 @@ from typing import Literal
 
 import pyarrow as pa
 
+from attnaudit.per_instance import SOONER
 from attnaudit.stats.inference import Estimate
 from attnaudit.summary import OVERALL, lookup
 from attnaudit.wording import worded
@@ -38,12 +39,17 @@ class Policy:
     `permutation_tvd`: median over texts of the median output change under permuted attention. 0.1 is our choice,
     because below it re-assigning the weights at random leaves the typical prediction where it was to within
     ten points of probability; the paper shows the distribution and gives no threshold.
+
+    `sooner_than_random`: share of random orders that need more words removed than attention's order does until the
+    decision flips (half of those that need as many). 0.5 is chance; 0.75 is our choice, because an order that loses
+    against more than one random order in four can hardly be said to find the words that decide.
     """
 
     share_of_ceiling: float = 0.8
     least_ceiling: float = 0.4
     least_texts: int = 30
     permutation_tvd: float = 0.1
+    sooner_than_random: float = 0.75
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +80,6 @@ _SEVERITY: tuple[Verdict, ...] = ("not supported", "undetermined", "supported")
 _NOT_RUN = {
     "necessity": "Needs a model with uniform attention trained beside this one; this version does not train it.",
     "consistency": "Needs the same model trained from several seeds; this version trains one.",
-    "removal": "Needs words to be erased in order of attention; this version does not erase.",
 }
 
 
@@ -87,7 +92,7 @@ def card(
     answers = [_agreement(numbers, group, policy) for group in groups]
     answers += [_exclusiveness(numbers, group, policy) for group in groups]
     answers += [Answer(q, _TITLES[q], OVERALL, "not run", why) for q, why in _NOT_RUN.items()]
-    return answers
+    return answers + [_removal(numbers, group, policy) for group in groups]
 
 
 def by_class(overall: Answer, answers: Sequence[Answer]) -> str:
@@ -166,6 +171,29 @@ def _exclusiveness(numbers: _Numbers, group: str, policy: Policy) -> Answer:
     )
     sentence += _far(numbers, group)
     return _enough(answer(verdict(tvd, asked), sentence, *tvd, asked), policy)
+
+
+def _removal(numbers: _Numbers, group: str, policy: Policy) -> Answer:
+    asked = policy.sooner_than_random
+    answer = partial(Answer, "removal", _TITLES["removal"], group)
+    sooner = numbers.get(("erasure", "attention, renormalise", group, SOONER))
+    if sooner is None:
+        return answer("not run", "Words were not erased in order of attention.")
+    if sooner.value is None:
+        sentence = "No order of removal changes any decision here, so none can be said to find the words."
+        return answer("undetermined", sentence, threshold=asked)
+    sentence = (
+        f"Taken away in order of attention, words change the decision sooner than in {sooner.value:.0%} of random "
+        f"orders (95% interval {sooner.low:.0%} to {sooner.high:.0%}; chance is 50%, {asked:.0%} is asked)."
+        if sooner.low is not None
+        else f"Only one text: sooner than in {sooner.value:.0%} of random orders."
+    )
+    for (experiment, subject, of, statistic), other in numbers.items():
+        gradient = subject.startswith("gradient") and subject.endswith(", renormalise") and "×" not in subject
+        if (experiment, of, statistic) == ("erasure", group, SOONER) and gradient and other.value is not None:
+            sentence += f" In order of the gradient: {other.value:.0%}."
+            break
+    return _enough(answer(verdict(sooner, asked), sentence, *sooner, asked), policy)
 
 
 def _far(numbers: _Numbers, group: str) -> str:

@@ -42,7 +42,8 @@ class PerInstance:
     the weights (0 where they are alike to their stored precision). `measures` are those of the table
     `importance`, `tau` and `p_value` (two-sided) by pair of them, step 0. `epsilon` is the bound that a kind of
     counterfactual was asked with. `plausibility` is by measure and metric, a mean over annotators, and `chance` the
-    share of tokens that is evidence. `agreement_statuses` counts the rows of a pair by their status,
+    share of tokens that is evidence. `erasure` is by quantity, ordering and operator, see `_erasure`.
+    `agreement_statuses` counts the rows of a pair by their status,
     `counterfactual_statuses` the first draws of a kind.
     """
 
@@ -57,6 +58,7 @@ class PerInstance:
     epsilon: Mapping[str, float]
     plausibility: Mapping[tuple[str, str], Column]
     chance: Column
+    erasure: Mapping[tuple[str, str, str], Column]
     agreement_statuses: Mapping[tuple[str, str], Counter[str]]
     counterfactual_statuses: Mapping[str, Counter[str]]
     _counterfactual: Mapping[tuple[str, str], Column]
@@ -97,6 +99,7 @@ def per_instance(chunks: Iterable[Mapping[str, pa.Table]], n: int) -> PerInstanc
     p_value: dict[tuple[str, str], np.ndarray] = defaultdict(empty)
     folded: dict[tuple[str, str], np.ndarray] = defaultdict(empty)
     plausibility: dict[tuple[str, str], np.ndarray] = defaultdict(empty)
+    erasure: dict[tuple[str, str, str], np.ndarray] = defaultdict(empty)
     measures: dict[str, None] = {}
     epsilon: dict[str, float] = {}
     of_pairs: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
@@ -125,6 +128,8 @@ def per_instance(chunks: Iterable[Mapping[str, pa.Table]], n: int) -> PerInstanc
             for column, fold in _FOLDS.items():
                 if rows[column].null_count < len(rows):
                     folded[kind, column][here] = _column(rows, column, found, fold)
+        for (quantity, ordering, operator), values in _erasure(chunk.get("erasure"), found).items():
+            erasure[quantity, ordering, operator][here] = values
         for key, rows in _by(chunk["plausibility"], "measure", "metric"):
             plausibility[key][here] = _column(rows, "value", found, np.mean)
     return PerInstance(
@@ -139,6 +144,7 @@ def per_instance(chunks: Iterable[Mapping[str, pa.Table]], n: int) -> PerInstanc
         epsilon=epsilon,
         plausibility=dict(plausibility),
         chance=chance,
+        erasure=dict(erasure),
         agreement_statuses=dict(of_pairs),
         counterfactual_statuses=dict(of_kinds),
         _counterfactual=dict(folded),
@@ -172,6 +178,53 @@ def _attention(importance: pa.Table, ids: pa.Array) -> tuple[np.ndarray, np.ndar
             flat = np.ptp(weights) <= _FLAT * weights.max()
             dispersion[place] = 0.0 if flat else ((weights - weights.mean()) ** 2).sum()
     return largest, dispersion
+
+
+RANDOM = "random"
+SOONER = "sooner_than_random"
+
+
+def _erasure(table: pa.Table | None, ids: pa.Array) -> dict[tuple[str, str, str], np.ndarray]:
+    """Numbers by quantity, ordering and operator, one an instance.
+
+    `decision_flip` is the share of words removed at the flip, NaN where there is none; over random orders the mean of
+    those that flip. `sooner_than_random` is the share of random orders that flip later, half of those that flip with
+    it; an order that never flips is later than all that do, and where nothing flips there is no number.
+    comprehensiveness and sufficiency are means over the fractions.
+    """
+    if table is None or not len(table):
+        return {}
+    found: dict[tuple[str, str, str], np.ndarray] = {}
+    flips: dict[tuple[str, str], np.ndarray] = {}
+    for (quantity, ordering, operator), rows in _by(table, "quantity", "ordering", "operator"):
+        if quantity == "decision_flip":
+            flips[ordering, operator] = _flips(rows, ids)
+        else:
+            found[quantity, ordering, operator] = _column(rows, "value", ids, np.mean)
+    for (ordering, operator), own in flips.items():
+        there = np.isfinite(own)
+        sums = np.where(there, own, 0.0).sum(axis=1)
+        counts = there.sum(axis=1)
+        found["decision_flip", ordering, operator] = np.divide(
+            sums, counts, out=np.full(len(ids), np.nan), where=counts > 0
+        )
+        random = flips.get((RANDOM, operator))
+        if ordering != RANDOM and random is not None:
+            first = own[:, :1]
+            sooner = (first < random).mean(axis=1) + 0.5 * (first == random).mean(axis=1)
+            nothing = np.isinf(first[:, 0]) & np.isinf(random).all(axis=1)
+            found[SOONER, ordering, operator] = np.where(np.isnan(first[:, 0]) | nothing, np.nan, sooner)
+    return found
+
+
+def _flips(rows: pa.Table, ids: pa.Array) -> np.ndarray:
+    """[instance, draw]: the share of words removed at the flip; infinity where censored, NaN where undefined."""
+    draws = rows["draw"].to_numpy()
+    values = rows["value"].fill_null(np.inf).to_numpy().copy()
+    values[~pc.is_in(rows["status"], pa.array(["ok", "censored"])).to_numpy()] = np.nan
+    found = np.full((len(ids), draws.max() + 1), np.nan)
+    found[_places(rows, ids), draws] = values
+    return found
 
 
 def _chance(instances: pa.Table) -> np.ndarray:

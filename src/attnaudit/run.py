@@ -27,6 +27,7 @@ from attnaudit import spec as asked
 from attnaudit import store as stored
 from attnaudit.core import Progress, silent
 from attnaudit.counterfactual import COUNTERFACTUALS
+from attnaudit.erasure import ERASURES
 from attnaudit.errors import DataError, ModelError, SpecError
 from attnaudit.importance import MEASURES
 from attnaudit.instance import Instance
@@ -95,6 +96,9 @@ def audit(
     counterfactuals = [
         _resolved("counterfactual", entry, _counterfactual, faults) for entry in spec.counterfactuals
     ]
+    erasures = [
+        (entry.name, ERASURES[entry.name](**entry.model_dump(exclude={"name"}))) for entry in spec.erasures
+    ]
     if spec.model.encoder is not None and ":" in spec.model.encoder:
         _imported(spec.model.encoder, faults)
     if faults:
@@ -120,6 +124,7 @@ def audit(
         for name, measure in measures:
             stages.measure(work, name, measure)
         stages.replace_attention(work, counterfactuals, seed=spec.seed)
+        stages.erase(work, erasures, seed=spec.seed)
         return Result.open(draft.finish(_manifest(plan, work, device, threads, memory)))
 
 

@@ -7,7 +7,7 @@ it; which stages there are is decided in `run`.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -18,9 +18,11 @@ import pyarrow.compute as pc
 import torch
 
 from attnaudit import memory, store, tables, text
+from attnaudit.agreement import ragged
 from attnaudit.core import Batch, Progress
 from attnaudit.counterfactual import Counterfactual
-from attnaudit.counterfactual.outcome import in_order
+from attnaudit.counterfactual.outcome import cases, in_order
+from attnaudit.erasure import Erased, Erases, Orders
 from attnaudit.errors import ModelError
 from attnaudit.importance import Measure
 from attnaudit.instance import Instance, Span
@@ -169,6 +171,57 @@ def _replaced(
     work.draft.count(spent)
     ids = [instance.id for instance in chunk]
     return {name: in_order(pa.concat_tables(rows), ids) for name, rows in found.items()}
+
+
+def erase(work: Work, asked: Sequence[tuple[str, Erases]], *, seed: int) -> None:
+    """The rows of the erasures in the table `erasure`; words are ranked by the scores that are already there."""
+    total = len(work.instances)
+    for name, ask in asked:
+        for number, start in enumerate(range(0, total, CHUNK)):
+            if not work.draft.has("erasure", name, number):
+                with work.draft.timed(f"erasure {name}"):
+                    chunk = work.instances[start : start + CHUNK]
+                    orders = _orders(work.draft.part("importance", number))
+                    work.draft.write("erasure", name, number, _erased(work, chunk, orders, ask, seed))
+            work.progress("erasure", min(start + CHUNK, total), total)
+
+
+@torch.no_grad()
+def _erased(
+    work: Work, chunk: Sequence[Instance], orders: Mapping[str, Orders], ask: Erases, seed: int
+) -> pa.Table:
+    found: dict[str, list[Erased]] = {}
+
+    def erase_words(_positions: Sequence[int], batch: Batch) -> None:
+        for case in cases(work.model, batch, work.model.trace(batch), needed_by="erasure"):
+            found[case.instance_id] = ask(case, orders.get(case.instance_id, {}), seed=seed)
+
+    _in_batches(work.model, chunk, erase_words)
+    rows = [(instance.id, row) for instance in chunk for row in found[instance.id]]
+    columns = {name: [row[i] for _, row in rows] for i, name in enumerate(Erased._fields)}
+    return tables.build("erasure", {"instance_id": [name for name, _ in rows], **columns})
+
+
+def _orders(importance: pa.Table) -> dict[str, dict[str, np.ndarray | str]]:
+    """For each instance the orderings its words can be removed in: every measure, and gradient × attention."""
+    found: dict[str, dict[str, np.ndarray | str]] = {}
+    first = importance.filter(pc.field("step") == 0)
+    columns = (first[name].to_pylist() for name in ("instance_id", "measure", "status"))
+    for (instance_id, measure, status), scores in zip(
+        zip(*columns, strict=True), ragged(first["scores"]), strict=True
+    ):
+        usable = scores if status == "ok" else None
+        found.setdefault(instance_id, {})[measure] = status if usable is None else usable
+    for orders in found.values():
+        gradient = next((name for name in orders if name.startswith("gradient")), None)
+        if gradient is not None and "attention" in orders:
+            slope, weight = orders[gradient], orders["attention"]
+            if isinstance(slope, str) or isinstance(weight, str):
+                product: np.ndarray | str = slope if isinstance(slope, str) else weight
+            else:
+                product = slope * weight
+            orders[f"{gradient} × attention"] = product
+    return found
 
 
 def _through(work: Work, table: str, stage: str, rows_of: Callable[[Sequence[Instance]], pa.Table]) -> None:

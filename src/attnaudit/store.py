@@ -65,6 +65,11 @@ class Draft:
         pq.write_table(tables.check(table, rows), sink, compression="zstd")
         write_atomically(self._part(table, stage, number), sink.getvalue())
 
+    def part(self, table: str, number: int) -> pa.Table:
+        """The rows of all stages of a table so far, of one part of the instances."""
+        paths = sorted((self.folder / table).glob(f"*-{number:05d}.parquet"))
+        return _joined(table, [_parsed(table, path, path.read_bytes()) for path in paths])
+
     def parts(self, table: str) -> Iterator[pa.Table]:
         """The rows of a table so far, a part at a time."""
         for part in sorted((self.folder / table).glob("*.parquet")):

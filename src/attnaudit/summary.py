@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from attnaudit import tables
-from attnaudit.per_instance import PerInstance, per_instance
+from attnaudit.per_instance import SOONER, PerInstance, per_instance
 from attnaudit.stats import inference
 from attnaudit.stats.inference import Estimate
 
@@ -55,6 +55,7 @@ def summary(numbers: PerInstance, scores: pa.Table, classes: Sequence[str]) -> p
         *_dispersion(numbers, groups),
         *_uniform(numbers, groups),
         *_adversary(numbers, groups),
+        *_erasure(numbers, groups),
         *_plausibility(numbers, groups),
     ]
     names = [column.name for column in tables.TABLES["summary"].columns]
@@ -289,6 +290,15 @@ def _proof(
                 inside, undefined = _defined(slack, group)
                 subject = f"upper bound above {name}"
                 yield _row("adversary", subject, group.name, "least_jsd", _plain(inside, np.min), undefined)
+
+
+def _erasure(numbers: PerInstance, groups: Sequence[_Group]) -> Iterator[_Row]:
+    for (quantity, ordering, operator), values in numbers.erasure.items():
+        statistic = quantity if quantity == SOONER else f"mean_{quantity}"
+        for group in groups:
+            inside, undefined = _defined(values, group)
+            subject = f"{ordering}, {operator}"
+            yield _row("erasure", subject, group.name, statistic, inference.mean(inside), undefined)
 
 
 def _plausibility(numbers: PerInstance, groups: Sequence[_Group]) -> Iterator[_Row]:

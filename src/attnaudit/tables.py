@@ -208,6 +208,34 @@ TABLES: dict[str, Table] = _tables(
         ),
     ),
     Table(
+        "erasure",
+        "What became of the decision when the highest ranked words lost their attention.",
+        ("instance_id", "quantity", "ordering", "operator", "fraction", "draw"),
+        (
+            _ID,
+            Column(
+                "quantity",
+                pa.string(),
+                "decision_flip (the share of the words removed when the class changes), comprehensiveness or "
+                "sufficiency (how far the probability of the predicted class falls without the top words, or with "
+                "these alone)",
+            ),
+            Column("ordering", pa.string(), "the measure by which words are ranked, or `random`"),
+            Column("operator", pa.string(), "`renormalise` the attention that stays, or leave it: `zero`"),
+            Column(
+                "fraction",
+                pa.float64(),
+                "share of the words that are removed or kept",
+                low=0,
+                high=1,
+                nullable=True,
+            ),
+            Column("draw", pa.int32(), "number of the random order, from 0; 0 for what is not drawn", low=0),
+            Column("value", pa.float64(), "its value", low=-1, high=1, nullable=True),
+            _STATUS,
+        ),
+    ),
+    Table(
         "scores",
         "How good the model is.",
         ("model", "split", "metric"),

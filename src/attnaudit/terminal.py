@@ -33,6 +33,8 @@ _SHOWN = (
     ("adversary", "share_certified", "bounds within 1%"),
     ("adversary", "share_jsd_from_0.4", "JSD ≥ 0.4"),
     ("adversary", "share_flipped", "decision flipped"),
+    ("erasure", "sooner_than_random", "decision flips sooner than at random"),
+    ("erasure", "mean_decision_flip", "words removed until it flips"),
     ("plausibility", "precision_at_k", "precision at k"),
     ("plausibility", "average_precision", "average precision"),
 )
@@ -109,7 +111,9 @@ def _numbers(result: Result, console: Console) -> Table:
     """The numbers by group: a column a group where the terminal is wide enough, else the groups below each other."""
     numbers = lookup(result.tables["summary"])
     groups = result.groups
-    subjects = dict.fromkeys((e, s) for e, s, _, _ in numbers if "max attention" not in s)
+    subjects = dict.fromkeys(
+        (e, s) for e, s, _, _ in numbers if "max attention" not in s and not s.endswith(", zero")
+    )
     rows = []
     for experiment in _EXPERIMENTS:
         for subject, (_, statistic, label) in product(

@@ -120,6 +120,7 @@ def test_run_id_stands_for_numbers_and_not_for_places() -> None:
 
 def test_known_names_are_those_of_the_packages() -> None:
     from attnaudit.counterfactual import COUNTERFACTUALS
+    from attnaudit.erasure import ERASURES
     from attnaudit.importance import MEASURES
     from attnaudit.models import ENCODERS, MODELS, SCORERS
     from attnaudit.tasks import TASKS
@@ -133,6 +134,7 @@ def test_known_names_are_those_of_the_packages() -> None:
         "tokeniser": TOKENISERS,
         "measure": MEASURES,
         "counterfactual": COUNTERFACTUALS,
+        "erasure": ERASURES,
     }
     assert {kind: set(names) for kind, names in KNOWN.items()} == {
         kind: set(names) for kind, names in meant.items()

@@ -374,3 +374,62 @@ def test_few_texts_get_no_verdict() -> None:
     assert answer.verdict == "undetermined"
     assert answer.sentence.startswith("Only 29 texts")
     assert card(summary, policy=Policy(least_texts=29))[1].verdict == "supported"
+
+
+def erased(**flips: list) -> pa.Table:
+    """Decision flips by ordering, `renormalise`: for each instance a number, None (censored), or a list of draws."""
+    rows = []
+    for ordering, values in flips.items():
+        for n, value in enumerate(values):
+            for draw, one in enumerate(value if isinstance(value, list) else [value]):
+                rows.append((f"i{n}", ordering, draw, one, "censored" if one is None else "ok"))
+    columns = {
+        name: [row[i] for row in rows] for i, name in enumerate(("instance_id", "ordering", "draw", "value"))
+    }
+    return tables.build(
+        "erasure",
+        {
+            **columns,
+            "quantity": "decision_flip",
+            "operator": "renormalise",
+            "fraction": None,
+            "status": [row[4] for row in rows],
+        },
+    )
+
+
+def test_sooner_than_random_by_hand() -> None:
+    """Later, equal and never count 1, ½ and 1 for an order that flips; one that never flips loses or draws."""
+    table = erased(
+        attention=[0.2, 0.2, None, None],
+        random=[[0.1, 0.2, 0.5, None], [None] * 4, [0.9, None, None, None], [None] * 4],
+    )
+    given = stored(instances=instances([0, 0, 1, 1])) | {"erasure": table}
+    numbers = per_instance([given], 4)
+    sooner = numbers.erasure["sooner_than_random", "attention", "renormalise"]
+    assert sooner[:3].tolist() == [(0 + 0.5 + 1 + 1) / 4, 1.0, (0 + 0.5 * 3) / 4]
+    assert np.isnan(sooner[3])  # nothing changes this decision
+    random = numbers.erasure["decision_flip", "random", "renormalise"]
+    assert random[0] == pytest.approx((0.1 + 0.2 + 0.5) / 3)
+    assert np.isnan(random[1])
+    found = lookup(summarise(given, ["no", "yes"]))
+    whole = found["erasure", "attention, renormalise", "overall", "sooner_than_random"]
+    assert (whole.value, whole.n) == (pytest.approx(np.mean(sooner[:3])), 3)
+
+
+@pytest.mark.parametrize(
+    ("flips", "expected"),
+    [((0.1, 0.1), "supported"), ((0.1, 0.65), "undetermined"), ((0.9, 0.9), "not supported")],
+)
+def test_the_removal_verdict_follows_the_numbers(flips: tuple[float, float], expected: str) -> None:
+    """Against random flips at .4, .6, .7, .8 a flip at .1 is sooner than all, at .65 than half, at .9 than none."""
+    draws = [[0.4, 0.6, 0.7, 0.8]] * 80
+    given = stored(instances=instances([0, 0, 1, 1] * 20)) | {
+        "erasure": erased(attention=list(flips) * 40, random=draws)
+    }
+    answers = card(summarise(given, ["no", "yes"]), ("overall", "predicted no"))
+    removal = [answer for answer in answers if answer.question == "removal"]
+    assert [answer.group for answer in removal] == ["overall", "predicted no"]
+    assert removal[0].verdict == expected
+    assert removal[0].n == 80
+    assert "random orders" in removal[0].sentence

@@ -134,6 +134,10 @@ def _sections(
         },
         "adversary": _adversary(result, found, groups, boxes),
     }
+    removed = sheets.removal(found, groups)
+    if removed.rows:
+        answer = next(a for a in result.card if a.question == "removal" and a.group == OVERALL)
+        sections["removal"] = {"sentence": answer.sentence, "sheet": removed}
     measures = list(dict.fromkeys(s for e, s, _, _ in found if e == "plausibility" and s != "chance"))
     if measures:
         whole = {measure: of("plausibility", measure, "precision_at_k").get(OVERALL) for measure in measures}

@@ -203,6 +203,34 @@ def same_weights(found: Numbers, groups: Sequence[str], epsilon: float | None = 
     )
 
 
+def removal(found: Numbers, groups: Sequence[str]) -> Sheet:
+    """What became of the decision when words were taken away in each order, by group."""
+    rows = []
+    for subject in _subjects(found, "erasure"):
+        ordering, operator = subject.rsplit(", ", 1)
+        for group in groups:
+
+            def of(statistic: str, subject: str = subject, group: str = group) -> Number:
+                return found.get(("erasure", subject, group, statistic), Number(None))
+
+            sooner, flip = of("sooner_than_random"), of("mean_decision_flip")
+            rows.append(
+                (
+                    worded(ordering),
+                    operator,
+                    _class(group),
+                    percent(sooner.value),
+                    percent_interval(sooner),
+                    percent(flip.value),
+                    decimal(of("mean_comprehensiveness").value),
+                    decimal(of("mean_sufficiency").value),
+                    *_counts(flip),
+                )
+            )
+    head = ("sooner than random", "95% interval", "words until it flips", "comprehensiveness", "sufficiency")
+    return _grouped("Words taken away", ("order", "what stays"), (*head, *_COUNTS), rows, groups)
+
+
 def evidence(found: Numbers, groups: Sequence[str]) -> Sheet:
     """How well each measure finds the known evidence, by group."""
     rows = []

@@ -70,6 +70,7 @@ KNOWN: Mapping[str, tuple[str, ...]] = {
         *("general-1", "general-nopunct-1", "alphanumeric-1", "clinical-1"),
     ),
     "measure": ("attention", "gradient_detached", "gradient_full", "integrated_gradients", "leave_one_out"),
+    "erasure": ("by_rank",),
     "counterfactual": (
         "permuted",
         "uniform",
@@ -240,6 +241,13 @@ class SameWeights(Strict):
     )
 
 
+class RemovedByRank(Strict):
+    """The highest ranked words lose their attention, by every measure and at random: when does the decision flip?"""
+
+    name: Literal["by_rank"] = "by_rank"
+    draws: int = Field(10, ge=1, le=1000, description="random orders to compare with")
+
+
 class Outside(BaseModel):
     """Something from outside the package, `my_module:MyMeasure`, with any parameters."""
 
@@ -315,6 +323,13 @@ CounterfactualSpec = Annotated[
 ]
 
 
+def _bare(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
+ErasureSpec = Annotated[RemovedByRank, BeforeValidator(_bare)]
+
+
 def _members(union: Any) -> tuple[type[BaseModel], ...]:
     """The classes of a union of tagged ones, less `Outside`."""
     tagged = get_args(get_args(union)[0])
@@ -326,6 +341,7 @@ PARTS: Mapping[str, tuple[type[BaseModel], ...]] = {
     "model": _members(ModelSpec),
     "train": (Train,),
     "counterfactuals": _members(CounterfactualSpec),
+    "erasures": (RemovedByRank,),
 }
 """The classes that the sections of a spec may hold, in the order of a reader."""
 
@@ -346,13 +362,14 @@ class Spec(Strict):
         Measure(name="leave_one_out"),
     )
     counterfactuals: tuple[CounterfactualSpec, ...] = (Permuted(), Uniform(), Adversarial())
+    erasures: tuple[ErasureSpec, ...] = (RemovedByRank(),)
     seed: int = Field(0, ge=0, lt=2**32, strict=True, description="seed of everything that is drawn")
     limit: int | None = Field(
         None, ge=1, strict=True, description="audit only so many instances, drawn with the seed"
     )
     keep_text: bool = Field(True, description="write texts into tables and report")
 
-    @field_validator("measures", "counterfactuals")
+    @field_validator("measures", "counterfactuals", "erasures")
     @classmethod
     def _no_twins(cls, entries: tuple[Any, ...]) -> tuple[Any, ...]:
         names = [entry.name for entry in entries]

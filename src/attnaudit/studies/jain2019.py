@@ -254,6 +254,7 @@ def _spec(cell: Planned, settings: Mapping[str, Any], limit: int | None, epochs:
         "model": model,
         "measures": ["attention", "gradient_detached", "leave_one_out"],
         "counterfactuals": ["permuted", "uniform", "adversarial", "adversarial_paper"],
+        "erasures": [],  # not an experiment of the paper
         "seed": cell.seed,
     }
     if (
