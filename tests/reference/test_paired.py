@@ -54,6 +54,8 @@ def test_how_many_values_are_held_at_once_changes_nothing(monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("call", [paired_difference, paired_permutation_test])
-def test_values_without_a_partner_are_refused(call) -> None:
+def test_values_without_a_partner_or_undefined_are_refused(call) -> None:
     with pytest.raises(ValueError, match="3 values and 1"):
         call(np.zeros(3), np.zeros(1))
+    with pytest.raises(ValueError, match="undefined"):
+        call(np.zeros(3), np.array([0.0, np.nan, 1.0]))

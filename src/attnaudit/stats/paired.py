@@ -24,7 +24,7 @@ def paired_difference(
     Oracle: `inference.mean` of the differences.
 
     Raises:
-        ValueError: not as many values in `a` as in `b`.
+        ValueError: not as many values in `a` as in `b`, or a difference that is no number.
     """
     return inference.mean(_differences(a, b), seed=seed)
 
@@ -39,7 +39,7 @@ def paired_permutation_test(
     Smyth 2010. Oracle: scipy's `permutation_test` of all sign flips.
 
     Raises:
-        ValueError: not as many values in `a` as in `b`.
+        ValueError: not as many values in `a` as in `b`, or a difference that is no number.
     """
     differences = _differences(a, b)
     n = len(differences)
@@ -57,4 +57,7 @@ def paired_permutation_test(
 def _differences(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     if len(a) != len(b):
         raise ValueError(f"pairs are asked for, not {len(a)} values and {len(b)}")
-    return np.asarray(a, dtype=np.float64) - np.asarray(b, dtype=np.float64)
+    differences = np.asarray(a, dtype=np.float64) - np.asarray(b, dtype=np.float64)
+    if not np.isfinite(differences).all():  # NaN compares as not as far, which would look like a small p
+        raise ValueError("undefined values have to be left out, and counted, before")
+    return differences
