@@ -17,6 +17,7 @@ from attnaudit import tables
 from attnaudit.per_instance import SOONER, PerInstance, per_instance
 from attnaudit.stats import inference
 from attnaudit.stats.inference import Estimate
+from attnaudit.stats.multiple import benjamini_hochberg
 
 OVERALL = "overall"
 SIGNIFICANT = 0.05
@@ -120,15 +121,14 @@ def _agreement(numbers: PerInstance, groups: Sequence[_Group]) -> Iterator[_Row]
             yield _row("agreement", subject, group.name, "mean", inference.mean(inside), undefined)
             yield _row("agreement", subject, group.name, "median", inference.median(inside), undefined)
             yield _row("agreement", subject, group.name, "std", _plain(inside, np.std), undefined)
-            small = int((_defined(p_value, group)[0] <= SIGNIFICANT).sum())
-            yield _row(
-                "agreement",
-                subject,
-                group.name,
-                "share_significant",
-                inference.share(small, len(inside)),
-                undefined,
-            )
+            raw, _ = _defined(p_value, group)
+            for statistic, p in (
+                ("share_significant", raw),
+                ("share_significant_bh", benjamini_hochberg(raw)),
+            ):
+                small = int((p <= SIGNIFICANT).sum())
+                share = inference.share(small, len(inside))
+                yield _row("agreement", subject, group.name, statistic, share, undefined)
             if a == "attention" and ceiling is not None:
                 both = group.members & np.isfinite(tau) & np.isfinite(ceiling)
                 of_ceiling = inference.ratio_of_means(tau[both], ceiling[both])

@@ -100,6 +100,28 @@ def test_agreement_is_counted_by_group_and_undefined_is_not_averaged() -> None:
     assert undefined == {"overall": 2, "predicted no": 0, "predicted yes": 2}
 
 
+def test_small_p_values_are_counted_as_they_are_and_adjusted() -> None:
+    """Of five tokens 120 orders: p is 2/120, 10/120 and more; among four texts 2/120 becomes 8/120, alone not."""
+    up, near, half = [1.0, 2, 3, 4, 5], [2.0, 1, 3, 4, 5], [4.0, 1, 3, 2, 5]
+    table = importance(attention=[up] * 4 + [None], gradient_detached=[up, near, half, half, None])
+    rows = summarise(
+        stored(instances=instances([0, 1, 1, 1, 1]), importance=table), ["no", "yes"]
+    ).to_pylist()
+    found = {
+        (r["group"], r["statistic"]): (r["value"], r["n"], r["n_undefined"])
+        for r in rows
+        if r["statistic"].startswith("share_significant")
+    }
+    assert found == {
+        ("overall", "share_significant"): (0.25, 4, 1),
+        ("overall", "share_significant_bh"): (0.0, 4, 1),
+        ("predicted no", "share_significant"): (1.0, 1, 0),
+        ("predicted no", "share_significant_bh"): (1.0, 1, 0),
+        ("predicted yes", "share_significant"): (0.0, 3, 1),
+        ("predicted yes", "share_significant_bh"): (0.0, 3, 1),
+    }
+
+
 def test_the_order_in_which_measures_were_asked_changes_nothing() -> None:
     rows = {"attention": [[1.0, 2, 3]], "gradient_detached": [[1.0, 3, 2]], "leave_one_out": [[3.0, 1, 2]]}
     forwards = agreement(importance(**rows))
