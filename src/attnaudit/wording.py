@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 _NAMES = {
@@ -24,16 +25,18 @@ _NAMES = {
     "f1_macro": "F1 (macro)",
 }
 
+_BETWEEN = re.compile("( × |, )")
+
 _HEADLINES = ("accuracy", "roc_auc", "f1", "f1_macro")
 
 
 def worded(name: str) -> str:
-    """The name of a measure, metric or kind as a reader meets it.
+    """The name of a measure, metric or kind as a reader meets it; of several with ` × ` or `, ` between them, each.
 
-    >>> worded("leave_one_out"), worded("gradient_detached")
-    ('leave-one-out', 'gradient (detached)')
+    >>> worded("leave_one_out"), worded("gradient_detached × attention")
+    ('leave-one-out', 'gradient (detached) × attention')
     """
-    return _NAMES.get(name, name.replace("_", " "))
+    return "".join(_NAMES.get(part, part.replace("_", " ")) for part in _BETWEEN.split(name))
 
 
 def quality_line(scores: Mapping[str, float | None]) -> str:
