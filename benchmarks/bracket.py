@@ -16,8 +16,8 @@ import numpy as np
 import torch
 
 from attnaudit import tasks
+from attnaudit.case import cases
 from attnaudit.counterfactual.bracket import bracket
-from attnaudit.counterfactual.outcome import cases
 from attnaudit.models import load
 from attnaudit.result import Result
 from attnaudit.tasks import corpus

@@ -13,10 +13,10 @@ import torch
 from captum.attr import FeatureAblation, InputXGradient, IntegratedGradients
 
 from attnaudit import text
+from attnaudit.case import Case
 from attnaudit.core import Batch
 from attnaudit.counterfactual import COUNTERFACTUALS
 from attnaudit.counterfactual.exact import farthest_within
-from attnaudit.counterfactual.outcome import Case
 from attnaudit.importance import MEASURES
 from attnaudit.instance import Instance
 from attnaudit.models.attentive import AttentiveModel

@@ -55,8 +55,9 @@ def keep_freed() -> None:
     mmap_threshold, trim_threshold, top_pad = -3, -1, -2  # of <malloc.h>
     try:
         library = ctypes.CDLL(None)
-        library.gnu_get_libc_version  # noqa: B018  # only glibc has it
-    except (OSError, TypeError, AttributeError):
+    except (OSError, TypeError):  # Windows
+        return
+    if not hasattr(library, "gnu_get_libc_version"):  # another C library
         return
     for option, value in ((mmap_threshold, 2**30), (trim_threshold, 2**30), (top_pad, 2**26)):
         library.mallopt(option, value)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,11 +16,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 
-from attnaudit import memory, store, tables, text
+from attnaudit import store, tables
 from attnaudit.agreement import ragged
+from attnaudit.batches import in_batches
+from attnaudit.case import cases
 from attnaudit.core import Batch, Progress
 from attnaudit.counterfactual import Counterfactual
-from attnaudit.counterfactual.outcome import cases, in_order
+from attnaudit.counterfactual.outcome import in_order
 from attnaudit.erasure import Erased, Erases, Orders
 from attnaudit.errors import ModelError
 from attnaudit.importance import Measure
@@ -31,15 +32,6 @@ from attnaudit.stats.classification import classification_scores
 
 CHUNK = 256
 """Instances in a part: what a kill can cost, and the unit in which work is done the same way again."""
-
-TOKENS = 8_192
-"""Most padded tokens in a batch; a CPU gains nothing from more."""
-
-ALIKE = 0.8
-"""Least length in a batch, as a share of its longest: a fifth of padding costs what larger batches gain."""
-
-TOKENS_GPU = 131_072
-"""A GPU does."""
 
 AUDITED = "base"
 """Name of the audited model in the tables; others will be its controls."""
@@ -73,7 +65,7 @@ def describe_instances(work: Work, *, split: str, keep_text: bool) -> None:
                     work.model, chunk[position], batch, row, output[row], keep_text
                 )
 
-        _in_batches(work.model, chunk, describe)
+        in_batches(work.model, chunk, describe)
         columns = {name: [row[name] for row in rows] for name in rows[0]}
         return tables.build("instances", {**columns, "split": split})
 
@@ -118,7 +110,7 @@ def measure(work: Work, name: str, ask: Measure) -> None:
                 for step in range(values.shape[1]):
                     scores[position, step] = values[row, step, audited[row]]
 
-        _in_batches(work.model, chunk, score_tokens)
+        in_batches(work.model, chunk, score_tokens)
         order = sorted(scores)
         status = [_status(scores[key]) for key in order]
         there = [s in ("ok", "constant") for s in status]
@@ -167,7 +159,7 @@ def _replaced(
         for name, of_batch in rows.items():  # all or none: a batch that was too large is asked again
             found[name].append(of_batch)
 
-    _in_batches(work.model, chunk, replace_all)
+    in_batches(work.model, chunk, replace_all)
     work.draft.count(spent)
     ids = [instance.id for instance in chunk]
     return {name: in_order(pa.concat_tables(rows), ids) for name, rows in found.items()}
@@ -196,7 +188,7 @@ def _erased(
         for case in cases(work.model, batch, work.model.trace(batch), needed_by="erasure"):
             found[case.instance_id] = ask(case, orders.get(case.instance_id, {}), seed=seed)
 
-    _in_batches(work.model, chunk, erase_words)
+    in_batches(work.model, chunk, erase_words)
     rows = [(instance.id, row) for instance in chunk for row in found[instance.id]]
     columns = {name: [row[i] for _, row in rows] for i, name in enumerate(Erased._fields)}
     return tables.build("erasure", {"instance_id": [name for name, _ in rows], **columns})
@@ -232,52 +224,6 @@ def _through(work: Work, table: str, stage: str, rows_of: Callable[[Sequence[Ins
             with work.draft.timed(stage):
                 work.draft.write(table, stage, number, rows_of(work.instances[start : start + CHUNK]))
         work.progress(stage, min(start + CHUNK, total), total)
-
-
-def _in_batches(
-    model: AttentiveModel, instances: Sequence[Instance], ask: Callable[[Sequence[int], Batch], None]
-) -> None:
-    """`ask` for all instances, with the positions of those in a batch; batches as large as the memory limit allows.
-
-    Where a batch is too large for the device all the same, its halves are asked, and so on.
-
-    Raises:
-        ModelError: one text alone is too much.
-    """
-    lengths = [len(model.encoding.ids(instance).tokens) for instance in instances]
-    waiting = text.length_batches(lengths, budget=_tokens(model), alike=ALIKE)[::-1]
-    while waiting:
-        positions = waiting.pop()
-        batch = model.encode([instances[i] for i in positions])
-        if _fits(partial(ask, positions, batch)):
-            continue
-        if len(positions) == 1:
-            longest = lengths[positions[0]]
-            raise ModelError(
-                f"the device has too little memory for instance `{instances[positions[0]].id}` alone ({longest} "
-                "tokens); compute on the CPU, or leave texts of such length out"
-            )
-        half = len(positions) // 2
-        waiting += [positions[half:], positions[:half]]
-
-
-def _tokens(model: AttentiveModel) -> int:
-    """Padded tokens in a batch, by what the memory limit has room for."""
-    most = TOKENS if model.device.type == "cpu" else TOKENS_GPU
-    return max(1, min(most, memory.limit() // model.bytes_per_token))
-
-
-def _fits(call: Callable[[], None]) -> bool:
-    """Whether the device had memory for it. The failed call is over when this returns, and its tensors are gone."""
-    try:
-        call()
-    except torch.OutOfMemoryError:
-        pass
-    else:
-        return True
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-    return False
 
 
 def _instance_row(

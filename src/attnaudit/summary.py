@@ -16,11 +16,10 @@ import pyarrow as pa
 from attnaudit import tables
 from attnaudit.per_instance import SOONER, PerInstance, per_instance
 from attnaudit.stats import inference
-from attnaudit.stats.inference import Estimate
+from attnaudit.stats.inference import SIGNIFICANT, Estimate
 from attnaudit.stats.multiple import benjamini_hochberg
 
 OVERALL = "overall"
-SIGNIFICANT = 0.05
 ATTENTION_BINS = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Edges of the paper's four bins of the largest attention weight of a text."""
 

@@ -140,7 +140,7 @@ def test_killed_at_random_moments_then_resumed_is_the_uninterrupted_run(
         assert a.drop_columns(_numeric(a)).equals(b.drop_columns(_numeric(b))), name
     # Other parts mean other batches, so the last bits may differ; the same parts give the same bits:
     monkeypatch.setattr("attnaudit.stages.CHUNK", 7)
-    monkeypatch.setattr("attnaudit.stages.TOKENS", 256)
+    monkeypatch.setattr("attnaudit.batches.TOKENS", 256)
     same_tables(resumed, audit(tiny.small_spec(), store=tmp_path / "uninterrupted"))
 
 

@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linprog
 
+from attnaudit.case import Case
 from attnaudit.counterfactual.bracket import Bracket, bracket
 from attnaudit.counterfactual.bracket_edges import Edges
 from attnaudit.counterfactual.bracket_program import Program
 from attnaudit.counterfactual.bracket_relaxation import Envelope
 from attnaudit.counterfactual.exact import farthest_within
-from attnaudit.counterfactual.outcome import Case
 from attnaudit.readout import LinearReadout, Readout, TanhReadout, probabilities
 from attnaudit.stats.divergence import LN2, jensen_shannon_divergence, total_variation_distance
 

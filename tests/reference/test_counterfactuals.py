@@ -7,9 +7,9 @@ import pyarrow.compute as pc
 import pytest
 import torch
 
+from attnaudit.case import Case
 from attnaudit.counterfactual import COUNTERFACTUALS
 from attnaudit.counterfactual.fixed import permutation_moments
-from attnaudit.counterfactual.outcome import Case
 from attnaudit.counterfactual.padded import Padded
 from attnaudit.readout import LinearReadout
 from tests import tiny

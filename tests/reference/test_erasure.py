@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from attnaudit.counterfactual.outcome import Case, cases
+from attnaudit.case import Case, cases
 from attnaudit.erasure.by_rank import FRACTIONS, RemovedByRank, outputs_of
 from attnaudit.readout import LinearReadout
 from tests import tiny

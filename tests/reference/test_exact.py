@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 from scipy.spatial.distance import jensenshannon
 
+from attnaudit.case import Case
 from attnaudit.counterfactual.exact import farthest_within, on_edge, slab
 from attnaudit.counterfactual.exact_each import farthest_within_each
-from attnaudit.counterfactual.outcome import Case
 from attnaudit.counterfactual.padded import Padded
 from attnaudit.readout import LinearReadout
 from attnaudit.stats.divergence import LN2, jensen_shannon_divergence, total_variation_distance

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.stats import chisquare
 
+from attnaudit.case import cases
 from attnaudit.counterfactual import COUNTERFACTUALS
 from attnaudit.counterfactual.fixed import permuted
-from attnaudit.counterfactual.outcome import cases
 from attnaudit.counterfactual.padded import Padded, blocks
 from attnaudit.stats.divergence import jensen_shannon_divergence, total_variation_distance
 from tests import tiny

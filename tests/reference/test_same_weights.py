@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from attnaudit.case import Case
 from attnaudit.counterfactual.exact import farthest_within, slab
-from attnaudit.counterfactual.outcome import Case
 from attnaudit.counterfactual.same_weights import furthest_reassignment, relaxed
 from attnaudit.counterfactual.same_weights_bound import bounded
 from attnaudit.counterfactual.same_weights_problem import Problem, reversed_order

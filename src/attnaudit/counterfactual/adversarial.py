@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from attnaudit.case import cases
 from attnaudit.core import Batch, Trace
 from attnaudit.counterfactual.bracket import bracket
 from attnaudit.counterfactual.exact_each import farthest_within_each
-from attnaudit.counterfactual.outcome import Rows, cases, epsilon_of, in_order
+from attnaudit.counterfactual.outcome import Rows, epsilon_of, in_order
 from attnaudit.counterfactual.padded import blocks, filled
 from attnaudit.models.interface import AuditedModel
 from attnaudit.stats.divergence import jensen_shannon_divergence

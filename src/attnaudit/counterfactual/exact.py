@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from attnaudit.counterfactual.outcome import Case
+from attnaudit.case import Case
 from attnaudit.stats.divergence import LN2
 
 _Numbers = Float[np.ndarray, "..."] | np.float64 | float

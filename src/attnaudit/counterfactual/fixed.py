@@ -8,11 +8,13 @@ import numpy as np
 import pyarrow as pa
 from jaxtyping import Float
 
+from attnaudit.case import Case, cases
 from attnaudit.core import Batch, Trace
-from attnaudit.counterfactual.outcome import Case, Rows, cases, generator, in_order
+from attnaudit.counterfactual.outcome import Rows, in_order
 from attnaudit.counterfactual.padded import Padded, blocks
 from attnaudit.models.interface import AuditedModel
 from attnaudit.stats.divergence import LN2, jensen_shannon_divergence, negative_entropy
+from attnaudit.stats.draws import generator
 
 
 @dataclass(frozen=True, slots=True)

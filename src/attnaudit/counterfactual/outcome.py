@@ -1,8 +1,7 @@
-"""From replaced attentions to rows of the table `counterfactual`, and the draws that are tied to an instance."""
+"""From replaced attentions to rows of the table `counterfactual`."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,10 +12,8 @@ import pyarrow.compute as pc
 from jaxtyping import Float
 
 from attnaudit import tables
-from attnaudit.core import Batch, Trace
-from attnaudit.errors import UnsupportedModelError
-from attnaudit.models.interface import AuditedModel, ReadsOut
-from attnaudit.readout import LinearReadout, Readout, probabilities
+from attnaudit.case import Case
+from attnaudit.core import Batch
 from attnaudit.stats.divergence import jensen_shannon_divergence, total_variation_distance
 
 WHOLE_SITE = "site"
@@ -33,54 +30,6 @@ _GATHERED = (
     "weights",
     "status",
 )
-
-
-def generator(seed: int, instance_id: str, purpose: str) -> np.random.Generator:
-    """Draws that depend on seed, instance and purpose alone: the same in any batch, order or resumed run."""
-    entropy = hashlib.sha256(f"{seed}\x00{instance_id}\x00{purpose}".encode()).digest()
-    return np.random.default_rng(np.frombuffer(entropy, dtype=np.uint32))
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One instance, reduced to its audited tokens and allowed classes. float64.
-
-    `attention` sums to 1 over the audited tokens; `readout` gives the logits under any attention.
-    """
-
-    instance_id: str
-    attention: Float[np.ndarray, " token"]
-    readout: Readout
-
-    def output(self, attention: Float[np.ndarray, "*draw token"]) -> Float[np.ndarray, "*draw output"]:
-        """The distribution over classes under the given attention."""
-        return probabilities(self.readout.logits(attention))
-
-    @property
-    def binary(self) -> LinearReadout | None:
-        """The read-out where it is linear and has two classes, which is what can be solved exactly."""
-        readout = self.readout
-        return readout if isinstance(readout, LinearReadout) and len(readout.bias) == 2 else None
-
-
-def cases(model: AuditedModel, batch: Batch, trace: Trace, *, needed_by: str) -> list[Case]:
-    """One `Case` a row of the batch.
-
-    Raises:
-        UnsupportedModelError: the model does not say how its output follows from its attention.
-    """
-    if not isinstance(model, ReadsOut):
-        raise UnsupportedModelError(
-            f"`{needed_by}` needs a model whose output follows from one attention by a known read-out"
-        )
-    readouts = model.readouts(batch, trace)
-    attention = trace.attention[model.sites[0]][:, 0, 0].detach().double().cpu().numpy()
-    audited = batch.audit_mask.cpu().numpy()
-    found = []
-    for row, (instance_id, readout) in enumerate(zip(batch.instance_ids, readouts, strict=True)):
-        weights = attention[row, audited[row]]
-        found.append(Case(instance_id, weights / weights.sum(), readout))
-    return found
 
 
 def epsilon_of(asked: float | None, batch: Batch) -> float:

@@ -12,7 +12,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from attnaudit.counterfactual.outcome import Case
+from attnaudit.case import Case
 from attnaudit.readout import LinearReadout, TanhReadout, probabilities
 
 _AT_ONCE = 2**16
@@ -49,7 +49,7 @@ class Padded:
         self, attention: Float[np.ndarray, "case draw token"]
     ) -> Float[np.ndarray, "case draw output"]:
         """The distribution over classes under the given attentions."""
-        inner, inner_bias, outer, outer_bias = self._layers
+        inner, inner_bias, outer, outer_bias = self.layers
         # Draws last in memory: sums over a few classes are then sums of long rows.
         values = inner @ attention.swapaxes(1, 2) + inner_bias
         if outer is not None:
@@ -64,8 +64,10 @@ class Padded:
         return filled([r.coefficients for r in readouts]), filled([r.bias for r in readouts], -np.inf)
 
     @cached_property
-    def _layers(self) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray | None]:
-        """Weights and bias of the one layer of linear read-outs, or of the two of those with a tanh."""
+    def layers(self) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, np.ndarray | None]:
+        """Weights [case, part, token] and bias [case, part, 1] of the one layer of linear read-outs; of those with a
+        tanh also those of the second, from its units to the classes. −∞ is the bias of a class that a case has not.
+        """
         readouts = [case.readout for case in self.cases if isinstance(case.readout, TanhReadout)]
         if not readouts:
             coefficients, bias = self.linear

@@ -14,15 +14,17 @@ import numpy as np
 import pyarrow as pa
 from jaxtyping import Float
 
+from attnaudit.case import Case, cases
 from attnaudit.core import Batch, Trace
 from attnaudit.counterfactual.exact import slab
-from attnaudit.counterfactual.outcome import Case, Rows, cases, epsilon_of, generator
+from attnaudit.counterfactual.outcome import Rows, epsilon_of
 from attnaudit.counterfactual.same_weights_bound import bounded
 from attnaudit.counterfactual.same_weights_branch import branched
 from attnaudit.counterfactual.same_weights_problem import Problem, Reassignment, part, reversed_order, tight
 from attnaudit.counterfactual.same_weights_swaps import counted_out, improved, mixed
 from attnaudit.models.interface import AuditedModel
 from attnaudit.stats.divergence import LN2, jensen_shannon_divergence
+from attnaudit.stats.draws import generator
 
 COUNTED = 7
 """Up to so many tokens all n! re-assignments are counted out."""

@@ -13,11 +13,13 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
+from attnaudit.case import Case, cases
 from attnaudit.core import Batch, Trace
-from attnaudit.counterfactual.outcome import Case, Rows, cases, epsilon_of, generator
+from attnaudit.counterfactual.outcome import Rows, epsilon_of
+from attnaudit.counterfactual.padded import Padded, filled
 from attnaudit.models.interface import AuditedModel
-from attnaudit.readout import LinearReadout, TanhReadout
 from attnaudit.stats.divergence import jensen_shannon_divergence, total_variation_distance
+from attnaudit.stats.draws import generator
 
 _TINY = 1e-10
 _SPREAD = 3.0
@@ -106,14 +108,12 @@ def _final(
     found: list[Case], how: AdversarialSearch, margin: float, seed: int, device: torch.device
 ) -> list[np.ndarray]:
     """The final attentions, [start, token] a case; moved in float32, as by the paper's code, judged in float64."""
-    width = max(len(case.attention) for case in found)
-    lengths = torch.tensor([len(case.attention) for case in found], device=device)
-    real = (torch.arange(width, device=device) < lengths[:, None])[:, None]
-    own = torch.stack([_padded(c.attention, width) for c in found]).to(device)[:, None]
-    output_of = _outputs(found, width, device)
+    block = Padded(found)
+    real = torch.from_numpy(block.real).to(device)[:, None]
+    own = _single(block.attention, device)[:, None]
+    output_of = _outputs(block, device)
     output = output_of(own)
-    values = torch.stack([_padded(_start(c, how.starts, seed), width) for c in found]).to(device)
-    values.requires_grad_(True)
+    values = _single(filled([_start(case, how.starts, seed) for case in found]), device).requires_grad_(True)
     optimiser = torch.optim.Adam([values], lr=how.learning_rate, amsgrad=True)
     one, other = torch.triu_indices(how.starts, how.starts, offset=1, device=device)
     own_part = _plogp(own)
@@ -135,28 +135,14 @@ def _final(
     return [final[row, :, : len(case.attention)] for row, case in enumerate(found)]
 
 
-def _outputs(found: list[Case], width: int, device: torch.device) -> Callable[[Tensor], Tensor]:
-    """Attentions [case, start, token] → probabilities [case, start, output] of all cases at once.
-
-    Cases may differ in their allowed classes: what is missing has the logit −∞.
-    """
-    readouts = [case.readout for case in found]
-    if all(isinstance(readout, LinearReadout) for readout in readouts):
-        parts = [(r.coefficients, r.bias) for r in readouts if isinstance(r, LinearReadout)]
-        outputs = max(len(bias) for _, bias in parts)
-        coefficients = torch.stack([_padded(_below(c, outputs), width) for c, _ in parts]).to(device)
-        bias = torch.stack([_padded(b, outputs, float("-inf")) for _, b in parts]).to(device)[:, None]
-        return lambda weights: torch.softmax(weights @ coefficients.transpose(1, 2) + bias, dim=-1)
-    layers = [readout for readout in readouts if isinstance(readout, TanhReadout)]
-    outputs = max(len(r.outer_bias) for r in layers)
-    hidden = len(layers[0].inner_bias)
-    inner = torch.stack([_padded(r.inner, width) for r in layers]).to(device).transpose(1, 2)
-    inner_bias = torch.stack([_padded(r.inner_bias, hidden) for r in layers]).to(device)[:, None]
-    outer = torch.stack([_padded(_below(r.outer, outputs), hidden) for r in layers]).to(device)
-    outer = outer.transpose(1, 2)
-    outer_bias = torch.stack([_padded(r.outer_bias, outputs, float("-inf")) for r in layers]).to(device)[
-        :, None
+def _outputs(block: Padded, device: torch.device) -> Callable[[Tensor], Tensor]:
+    """Attentions [case, start, token] → probabilities [case, start, output] of all cases at once."""
+    inner, inner_bias, *second = [
+        _single(values, device).transpose(1, 2) for values in block.layers if values is not None
     ]
+    if not second:
+        return lambda weights: torch.softmax(weights @ inner + inner_bias, dim=-1)
+    outer, outer_bias = second
     return lambda weights: torch.softmax(
         torch.tanh(weights @ inner + inner_bias) @ outer + outer_bias, dim=-1
     )
@@ -168,14 +154,8 @@ def _start(case: Case, starts: int, seed: int) -> np.ndarray:
     return np.log(draw.uniform(1e-6, 1.0, shape)) + draw.normal(0.0, _SPREAD, shape)
 
 
-def _below(values: np.ndarray, rows: int) -> np.ndarray:
-    """The same matrix with rows of 0 below, up to the given number."""
-    return np.pad(values, ((0, rows - len(values)), (0, 0)))
-
-
-def _padded(values: np.ndarray, width: int, fill: float = 0.0) -> Tensor:
-    rows = torch.from_numpy(np.ascontiguousarray(values, dtype=np.float32))
-    return torch.nn.functional.pad(rows, (0, width - rows.shape[-1]), value=fill)
+def _single(values: np.ndarray, device: torch.device) -> Tensor:
+    return torch.from_numpy(values).float().to(device)
 
 
 def _plogp(p: Tensor) -> Tensor:

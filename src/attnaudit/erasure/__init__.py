@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from attnaudit.counterfactual.outcome import Case
+from attnaudit.case import Case
 from attnaudit.erasure.by_rank import Erased, Orders, RemovedByRank
 
 Erasure = Callable[..., "Erases"]

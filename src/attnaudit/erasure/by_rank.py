@@ -14,8 +14,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
-from attnaudit.counterfactual.outcome import Case, generator
+from attnaudit.case import Case
 from attnaudit.readout import LinearReadout, probabilities
+from attnaudit.stats.draws import generator
 
 OPERATORS = ("renormalise", "zero")
 FRACTIONS = (0.01, 0.05, 0.1, 0.2, 0.5)

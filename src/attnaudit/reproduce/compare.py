@@ -42,8 +42,8 @@ from attnaudit.reproduce.reading import BRACKET, EXACT, PAPER, Group, Reading
 from attnaudit.reproduce.study import Study, gather
 from attnaudit.reproduce.words import file_name
 from attnaudit.stats import inference
-from attnaudit.stats.inference import Estimate
-from attnaudit.summary import OVERALL, SIGNIFICANT, predicted
+from attnaudit.stats.inference import SIGNIFICANT, Estimate
+from attnaudit.summary import OVERALL, predicted
 
 ANY = "any"
 """Encoder, attention and vectors of a row about the corpus."""

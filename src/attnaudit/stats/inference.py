@@ -11,6 +11,9 @@ from scipy.stats import binomtest, bootstrap
 LEVEL = 0.95
 """Nominal coverage of every interval in this package."""
 
+SIGNIFICANT = 0.05
+"""The largest p-value that is called small."""
+
 _RESAMPLES = 2000
 _AT_ONCE = 250_000  # resampled values held in memory at a time; the draws do not depend on it
 

@@ -7,15 +7,14 @@ of one size in ecology.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float, Int
 
+from attnaudit.stats.draws import generator
+from attnaudit.stats.inference import SIGNIFICANT
 from attnaudit.stats.rank_bulk import kendall_tau_b_each
-
-_SIGNIFICANT = 0.05
 
 _AT_ONCE = 2**18
 """Most drawn tokens that are held at a time, with what is found of them."""
@@ -64,13 +63,12 @@ def rarefied_share(
         p_values = np.array([one.p_value for one in kendall_tau_b_each(a, b)], dtype=np.float64)
         p_values = p_values.reshape(len(some), draws)
         there = np.isfinite(p_values).sum(axis=1)
-        small = (p_values <= _SIGNIFICANT).sum(axis=1)
+        small = (p_values <= SIGNIFICANT).sum(axis=1)
         found[some] = np.divide(small, there, out=np.full(len(some), np.nan), where=there > 0)
     return found
 
 
 def drawn_tokens(n: int, instance_id: str, *, m: int, draws: int, seed: int) -> Int[np.ndarray, "draw token"]:
     """Which m of the n tokens of a text are drawn each time, without replacement."""
-    entropy = hashlib.sha256(f"{seed}\x00{instance_id}\x00rarefied".encode()).digest()
-    generator = np.random.default_rng(np.frombuffer(entropy, dtype=np.uint32))
-    return generator.permuted(np.broadcast_to(np.arange(n), (draws, n)), axis=1)[:, :m].copy()
+    draw = generator(seed, instance_id, "rarefied")
+    return draw.permuted(np.broadcast_to(np.arange(n), (draws, n)), axis=1)[:, :m].copy()

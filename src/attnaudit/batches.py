@@ -1,0 +1,69 @@
+"""Instances in batches: as large as memory has room for, of alike lengths, and smaller where a device has less."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import torch
+
+from attnaudit import memory, text
+from attnaudit.core import Batch
+from attnaudit.errors import ModelError
+from attnaudit.instance import Instance
+from attnaudit.models.attentive import AttentiveModel
+
+TOKENS = 8_192
+"""Most padded tokens in a batch; a CPU gains nothing from more."""
+
+ALIKE = 0.8
+"""Least length in a batch, as a share of its longest: a fifth of padding costs what larger batches gain."""
+
+TOKENS_GPU = 131_072
+"""A GPU does."""
+
+
+def in_batches(
+    model: AttentiveModel, instances: Sequence[Instance], ask: Callable[[Sequence[int], Batch], None]
+) -> None:
+    """`ask` for all instances, with the positions of those in a batch; batches as large as the memory limit allows.
+
+    Where a batch is too large for the device all the same, its halves are asked, and so on.
+
+    Raises:
+        ModelError: one text alone is too much.
+    """
+    lengths = [len(model.encoding.ids(instance).tokens) for instance in instances]
+    waiting = text.length_batches(lengths, budget=_tokens(model), alike=ALIKE)[::-1]
+    while waiting:
+        positions = waiting.pop()
+        batch = model.encode([instances[i] for i in positions])
+        if _fits(partial(ask, positions, batch)):
+            continue
+        if len(positions) == 1:
+            longest = lengths[positions[0]]
+            raise ModelError(
+                f"the device has too little memory for instance `{instances[positions[0]].id}` alone ({longest} "
+                "tokens); compute on the CPU, or leave texts of such length out"
+            )
+        half = len(positions) // 2
+        waiting += [positions[half:], positions[:half]]
+
+
+def _tokens(model: AttentiveModel) -> int:
+    """Padded tokens in a batch, by what the memory limit has room for."""
+    most = TOKENS if model.device.type == "cpu" else TOKENS_GPU
+    return max(1, min(most, memory.limit() // model.bytes_per_token))
+
+
+def _fits(call: Callable[[], None]) -> bool:
+    """Whether the device had memory for it. The failed call is over when this returns, and its tensors are gone."""
+    try:
+        call()
+    except torch.OutOfMemoryError:
+        pass
+    else:
+        return True
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    return False
