@@ -11,7 +11,10 @@ from jaxtyping import install_import_hook
 
 # Shapes in the signatures of all that handles arrays are checked at run time, here and only here.
 install_import_hook(
-    [f"attnaudit.{name}" for name in ("core", "stats", "models", "importance", "counterfactual", "train")],
+    [
+        f"attnaudit.{name}"
+        for name in ("case", "core", "counterfactual", "erasure", "importance", "models", "stats", "train")
+    ],
     "beartype.beartype",
 )
 
