@@ -254,9 +254,7 @@ def reproduce(
     ] = None,
     attention: Annotated[
         list[str] | None,
-        typer.Option(
-            help=f"{', '.join(KNOWN['attention'])} (both; only additive where training takes long)."
-        ),
+        typer.Option(help="additive, dot (both; only additive where training takes long)."),
     ] = None,
     seeds: Annotated[str, typer.Option(help="Seeds, with commas; each is a training run.")] = "0",
     vectors: Annotated[

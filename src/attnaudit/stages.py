@@ -28,6 +28,7 @@ from attnaudit.errors import ModelError
 from attnaudit.importance import Measure
 from attnaudit.instance import Instance, Span
 from attnaudit.models.attentive import AttentiveModel
+from attnaudit.representation import Seen, representation
 from attnaudit.stats.classification import classification_scores
 
 CHUNK = 256
@@ -48,28 +49,41 @@ class Work:
 
 
 def describe_instances(work: Work, *, split: str, keep_text: bool) -> None:
-    """The table `instances`: tokens, offsets, what is audited, evidence, prediction."""
+    """The table `instances`: tokens, offsets, what is audited, evidence, prediction; in `diagnostic` what states and
+    attention look like, from the same forward pass.
+    """
 
     @torch.no_grad()
-    def rows_of(chunk: Sequence[Instance]) -> pa.Table:
+    def describe_chunk(number: int, chunk: Sequence[Instance]) -> None:
         rows: list[dict[str, Any]] = [{} for _ in chunk]
+        seen: list[list[Seen]] = [[] for _ in chunk]
 
         def describe(positions: Sequence[int], batch: Batch) -> None:
-            output = torch.softmax(work.model.trace(batch).logits[:, 0].double(), dim=-1).cpu().numpy()
+            trace = work.model.trace(batch)
+            output = torch.softmax(trace.logits[:, 0].double(), dim=-1).cpu().numpy()
             if not np.isfinite(output).all():
                 raise ModelError(
                     "the model's output is not finite for some texts: its weights hold NaN or infinity"
                 )
+            found = representation(work.model, batch, trace)
             for row, position in enumerate(positions):
+                seen[position] = found[row]
                 rows[position] = _instance_row(
                     work.model, chunk[position], batch, row, output[row], keep_text
                 )
 
         in_batches(work.model, chunk, describe)
+        quantities = [(row["instance_id"], one) for row, each in zip(rows, seen, strict=True) for one in each]
+        of_states = {name: [getattr(one, name) for _, one in quantities] for name in Seen._fields}
+        of_states["instance_id"] = [instance_id for instance_id, _ in quantities]
+        diagnostic = tables.build("diagnostic", {**of_states, "kind": "representation", "subject": AUDITED})
+        work.draft.write("diagnostic", "representation", number, diagnostic)
         columns = {name: [row[name] for row in rows] for name in rows[0]}
-        return tables.build("instances", {**columns, "split": split})
+        work.draft.write(
+            "instances", "instances", number, tables.build("instances", {**columns, "split": split})
+        )
 
-    _through(work, "instances", "instances", rows_of)
+    _through(work, "instances", "instances", describe_chunk)
 
 
 def score(work: Work, *, split: str) -> None:
@@ -124,7 +138,10 @@ def measure(work: Work, name: str, ask: Measure) -> None:
         }
         return tables.build("importance", columns)
 
-    _through(work, "importance", name, rows_of)
+    def write(number: int, chunk: Sequence[Instance]) -> None:
+        work.draft.write("importance", name, number, rows_of(chunk))
+
+    _through(work, "importance", name, write)
 
 
 def replace_attention(work: Work, asked: Sequence[tuple[str, Counterfactual]], *, seed: int) -> None:
@@ -216,13 +233,13 @@ def _orders(importance: pa.Table) -> dict[str, dict[str, np.ndarray | str]]:
     return found
 
 
-def _through(work: Work, table: str, stage: str, rows_of: Callable[[Sequence[Instance]], pa.Table]) -> None:
-    """One stage over all audited instances, a part a chunk; rows stand in the order of the instances."""
+def _through(work: Work, table: str, stage: str, write: Callable[[int, Sequence[Instance]], None]) -> None:
+    """One stage over all audited instances, a part a chunk; done is what the part of its table is there for."""
     total = len(work.instances)
     for number, start in enumerate(range(0, total, CHUNK)):
         if not work.draft.has(table, stage, number):
             with work.draft.timed(stage):
-                work.draft.write(table, stage, number, rows_of(work.instances[start : start + CHUNK]))
+                write(number, work.instances[start : start + CHUNK])
         work.progress(stage, min(start + CHUNK, total), total)
 
 

@@ -236,6 +236,30 @@ TABLES: dict[str, Table] = _tables(
         ),
     ),
     Table(
+        "diagnostic",
+        "What is known of a model besides: its states and attention, or how it compares with another training.",
+        ("instance_id", "kind", "subject", "quantity"),
+        (
+            _ID,
+            Column(
+                "kind",
+                pa.string(),
+                "representation; seeds, uniform, guide, imitation or deception (what the other model is there for)",
+            ),
+            Column("subject", pa.string(), "the model: `base`, or which other one"),
+            Column(
+                "quantity",
+                pa.string(),
+                "conicity (−1 to 1), attention_entropy (nats), punctuation_mass, special_mass (shares of the "
+                "attention); of another model: prediction (index of a class), attention_jsd and permuted_jsd (nats, "
+                "from the base, and from its own attention permuted), output_tvd, hidden_mass (share of the attention "
+                "on the words to hide)",
+            ),
+            Column("value", pa.float64(), "its value", low=-1, nullable=True),
+            _STATUS,
+        ),
+    ),
+    Table(
         "scores",
         "How good the model is.",
         ("model", "split", "metric"),

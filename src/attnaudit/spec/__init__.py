@@ -48,6 +48,9 @@ from attnaudit.spec.corpora import (
     Snli,
     Sst,
 )
+from attnaudit.spec.goals import Goal
+from attnaudit.spec.goals import Hide as Hide
+from attnaudit.spec.goals import Imitate as Imitate
 from attnaudit.spec.strict import Strict
 
 NUMBERS_VERSION = 5
@@ -64,7 +67,8 @@ KNOWN: Mapping[str, tuple[str, ...]] = {
     ),
     "model": ("attentive", "earlier"),
     "encoder": ("bilstm", "cnn", "average"),
-    "attention": ("additive", "dot"),
+    "attention": ("additive", "dot", "uniform"),
+    "goal": ("imitate", "hide"),
     "tokeniser": (
         *("words-1", "words-nopunct-1", "spaces-1"),
         *("general-1", "general-nopunct-1", "alphanumeric-1", "clinical-1"),
@@ -105,7 +109,13 @@ class Attentive(Strict):
         "bilstm",
         description="what gives a state for each token and reads the query: a name, or `module:Class` from outside",
     )
-    attention: Annotated[str, _known("attention")] = Field("additive", description="what scores each state")
+    attention: Annotated[str, _known("attention")] = Field(
+        "additive", description="what scores each state; `uniform` scores none and stays uniform"
+    )
+    guide: str | None = Field(
+        None,
+        description="folder of a run: the attention of its model is used, text by text, and none is learned",
+    )
     embedding: int | None = Field(
         None, ge=1, le=4096, description="dimensions of a word vector; the corpus's own (300, bAbI 50)"
     )
@@ -154,6 +164,13 @@ class Train(Strict):
     )
     learning_rate: float = Field(1e-3, gt=0, le=10)
     weight_decay: float = Field(1e-5, ge=0, le=1, description="of all but the attention's parameters")
+    seed: int | None = Field(
+        None,
+        ge=0,
+        lt=2**32,
+        description="of initial weights and order of the batches; that of the spec, which draws the data too",
+    )
+    goal: Goal | None = Field(None, description="what is learned besides the labels, or in their place")
 
 
 # --- measures and counterfactuals ------------------------------------------------------------------------
@@ -339,7 +356,7 @@ def _members(union: Any) -> tuple[type[BaseModel], ...]:
 PARTS: Mapping[str, tuple[type[BaseModel], ...]] = {
     "task": _members(TaskSpec),
     "model": _members(ModelSpec),
-    "train": (Train,),
+    "train": (Train, Imitate, Hide),
     "counterfactuals": _members(CounterfactualSpec),
     "erasures": (RemovedByRank,),
 }
@@ -393,6 +410,11 @@ class Spec(Strict):
     def read(cls, path: str | Path) -> Spec:
         """A spec from a `.toml`, `.yaml` or `.yml` file."""
         return cls.parse(read_values(path), source=str(path))
+
+    @property
+    def training_seed(self) -> int:
+        """The seed of initial weights and batches."""
+        return self.seed if self.train.seed is None else self.train.seed
 
     @property
     def modules(self) -> list[str]:
@@ -454,10 +476,15 @@ def merged(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, An
 def run_id(spec: Spec, data_digest: str, model_digest: str = "") -> str:
     """Twelve hex digits that stand for the numbers a run will give: spec, data, model, numbers version."""
     plain = spec.plain()
-    for place in _PLACES:  # where a file lies does not change a number; its content, in the digest, does
-        section, key = place
-        if isinstance(plain[section], dict) and key in plain[section]:
-            plain[section][key] = None
+    for (
+        *sections,
+        key,
+    ) in _PLACES:  # where a file lies does not change a number; its content, in the digest, does
+        within: Any = plain
+        for section in sections:
+            within = within.get(section) if isinstance(within, dict) else None
+        if isinstance(within, dict) and key in within:
+            within[key] = None
     text = json.dumps([plain, data_digest, model_digest, NUMBERS_VERSION], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -471,6 +498,8 @@ _PLACES = (
     ("task", "split_ids"),
     ("model", "run"),
     ("model", "vectors"),
+    ("model", "guide"),
+    ("train", "goal", "run"),
 )
 
 
@@ -480,7 +509,7 @@ def _faults(error: ValidationError, source: str) -> list[str]:
 
 def _fault(item: dict[str, Any]) -> str:
     """One of pydantic's faults in our words: place, what must hold, what was found."""
-    tags = {*KNOWN["task"], *KNOWN["model"], *KNOWN["counterfactual"], "measure", "outside"}
+    tags = {*KNOWN["task"], *KNOWN["model"], *KNOWN["counterfactual"], *KNOWN["goal"], "measure", "outside"}
     parts = [str(p) for i, p in enumerate(item["loc"]) if not (i and str(p) in tags)]
     place = ".".join(parts) or "spec"
     found = item.get("input")
@@ -490,7 +519,9 @@ def _fault(item: dict[str, Any]) -> str:
         case "union_tag_invalid" if item["ctx"]["tag"] == "None":
             return f"`{place}`: must be a name, or a table with a `name`, found {_short(found)}"
         case "union_tag_invalid":
-            kind = {"measures": "measure", "counterfactuals": "counterfactual"}.get(parts[0], parts[0])
+            kind = {"measures": "measure", "counterfactuals": "counterfactual", "train": "goal"}.get(
+                parts[0], parts[0]
+            )
             return f"`{place}`: {unknown_name(kind, str(item['ctx']['tag']), KNOWN[kind])}"
         case "missing":
             return f"`{place}`: must be given"
@@ -525,6 +556,6 @@ def _settings(loc: tuple[int | str, ...]) -> list[str]:
         for section in ("task", "model", "counterfactuals")
         for model in PARTS[section]
     }
-    by_tag |= {"train": Train, "measure": Measure}
+    by_tag |= {"train": Train, "measure": Measure, "imitate": Imitate, "hide": Hide}
     model = next((by_tag[str(p)] for p in reversed(loc[:-1]) if str(p) in by_tag), Spec)
     return list(model.model_fields)
