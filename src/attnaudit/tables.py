@@ -251,9 +251,9 @@ TABLES: dict[str, Table] = _tables(
                 "quantity",
                 pa.string(),
                 "conicity (−1 to 1), attention_entropy (nats), punctuation_mass, special_mass (shares of the "
-                "attention); of another model: prediction (index of a class), attention_jsd and permuted_jsd (nats, "
-                "from the base, and from its own attention permuted), output_tvd, hidden_mass (share of the attention "
-                "on the words to hide)",
+                "attention); of another model: prediction (index of a class), attention_jsd and permuted_jsd "
+                "(nats, from the base, and from its own attention permuted), output_tvd, hidden_mass (share of "
+                "the attention on the words to hide)",
             ),
             Column("value", pa.float64(), "its value", low=-1, nullable=True),
             _STATUS,
