@@ -43,7 +43,7 @@ class PerInstance:
     `importance`, `tau` and `p_value` (two-sided) by pair of them, step 0. `epsilon` is the bound that a kind of
     counterfactual was asked with. `plausibility` is by measure and metric, a mean over annotators, and `chance` the
     share of tokens that is evidence. `erasure` is by quantity, ordering and operator, see `_erasure`.
-    `agreement_statuses` counts the rows of a pair by their status,
+    `diagnostic` is by kind, subject and quantity. `agreement_statuses` counts the rows of a pair by their status,
     `counterfactual_statuses` the first draws of a kind.
     """
 
@@ -59,6 +59,7 @@ class PerInstance:
     plausibility: Mapping[tuple[str, str], Column]
     chance: Column
     erasure: Mapping[tuple[str, str, str], Column]
+    diagnostic: Mapping[tuple[str, str, str], Column]
     agreement_statuses: Mapping[tuple[str, str], Counter[str]]
     counterfactual_statuses: Mapping[str, Counter[str]]
     _counterfactual: Mapping[tuple[str, str], Column]
@@ -100,6 +101,7 @@ def per_instance(chunks: Iterable[Mapping[str, pa.Table]], n: int) -> PerInstanc
     folded: dict[tuple[str, str], np.ndarray] = defaultdict(empty)
     plausibility: dict[tuple[str, str], np.ndarray] = defaultdict(empty)
     erasure: dict[tuple[str, str, str], np.ndarray] = defaultdict(empty)
+    diagnostic: dict[tuple[str, str, str], np.ndarray] = defaultdict(empty)
     measures: dict[str, None] = {}
     epsilon: dict[str, float] = {}
     of_pairs: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
@@ -130,6 +132,8 @@ def per_instance(chunks: Iterable[Mapping[str, pa.Table]], n: int) -> PerInstanc
                     folded[kind, column][here] = _column(rows, column, found, fold)
         for (quantity, ordering, operator), values in _erasure(chunk.get("erasure"), found).items():
             erasure[quantity, ordering, operator][here] = values
+        for of_model, rows in _by(chunk.get("diagnostic"), "kind", "subject", "quantity"):
+            diagnostic[of_model][here] = _column(rows, "value", found)
         for key, rows in _by(chunk["plausibility"], "measure", "metric"):
             plausibility[key][here] = _column(rows, "value", found, np.mean)
     return PerInstance(
@@ -145,14 +149,17 @@ def per_instance(chunks: Iterable[Mapping[str, pa.Table]], n: int) -> PerInstanc
         plausibility=dict(plausibility),
         chance=chance,
         erasure=dict(erasure),
+        diagnostic=dict(diagnostic),
         agreement_statuses=dict(of_pairs),
         counterfactual_statuses=dict(of_kinds),
         _counterfactual=dict(folded),
     )
 
 
-def _by(table: pa.Table, *names: str) -> list[tuple[Any, pa.Table]]:
+def _by(table: pa.Table | None, *names: str) -> list[tuple[Any, pa.Table]]:
     """The rows by the values of some columns, in the order in which these turn up; order within is kept."""
+    if table is None:
+        return []
     keys = table.select(names).group_by(list(names), use_threads=False).aggregate([])
     found = []
     for key in zip(*(keys[name].to_pylist() for name in names), strict=True):

@@ -28,6 +28,8 @@ class Result:
     folder: Path
     manifest: Mapping[str, Any]
     tables: Tables = field(repr=False)
+    evidence: Mapping[str, Any] | None = field(repr=False, default=None)
+    """The manifest of what other trainings and the controls add; None where nothing was gathered."""
 
     @classmethod
     def open(cls, folder: str | Path) -> Result:
@@ -38,7 +40,8 @@ class Result:
         """
         folder = Path(folder)
         manifest = store.read_manifest(folder)
-        return cls(folder, manifest, Tables(folder, manifest))
+        evidence = store.read_evidence(folder)
+        return cls(folder, manifest, Tables(folder, manifest, evidence), evidence)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -92,9 +95,16 @@ class Tables(Mapping[str, pa.Table]):
     With a `number`, of one chunk of the instances only. Large tables are best gone through by `chunks`.
     """
 
-    def __init__(self, folder: Path, manifest: Mapping[str, Any], number: int | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        manifest: Mapping[str, Any],
+        evidence: Mapping[str, Any] | None = None,
+        number: int | None = None,
+    ) -> None:
         self._folder = folder
         self._manifest = manifest
+        self._evidence = evidence
         self._number = number
         self._known: dict[str, pa.Table] = {}
 
@@ -112,7 +122,7 @@ class Tables(Mapping[str, pa.Table]):
     def chunks(self) -> Iterator[Mapping[str, pa.Table]]:
         """The same tables with the rows of some hundred instances at a time, in the order of the instances."""
         for number in store.part_numbers(self._manifest, "instances"):
-            yield Tables(self._folder, self._manifest, number)
+            yield Tables(self._folder, self._manifest, self._evidence, number)
 
     @cached_property
     def per_instance(self) -> PerInstance:
@@ -128,6 +138,14 @@ class Tables(Mapping[str, pa.Table]):
                 return plausibility(self["instances"], self["importance"])
             case "summary":
                 return summary(self.per_instance, self["scores"], self._manifest["classes"])
+            case "diagnostic":
+                own = store.read_table(self._folder, name, self._manifest, number=self._number)
+                if self._evidence is None:
+                    return own
+                place = self._folder / store.EVIDENCE
+                return pa.concat_tables(
+                    [own, store.read_table(place, name, self._evidence, number=self._number)]
+                )
             case _ if name in TABLES:
                 return store.read_table(self._folder, name, self._manifest, number=self._number)
             case _:

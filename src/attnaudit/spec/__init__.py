@@ -378,7 +378,7 @@ class Spec(Strict):
         Measure(name="gradient_detached"),
         Measure(name="leave_one_out"),
     )
-    counterfactuals: tuple[CounterfactualSpec, ...] = (Permuted(), Uniform(), Adversarial())
+    counterfactuals: tuple[CounterfactualSpec, ...] = (Permuted(), Uniform(), Adversarial(), SameWeights())
     erasures: tuple[ErasureSpec, ...] = (RemovedByRank(),)
     seed: int = Field(0, ge=0, lt=2**32, strict=True, description="seed of everything that is drawn")
     limit: int | None = Field(

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from jaxtyping import Float
-from scipy.stats import permutation_test
+from jaxtyping import Float, Int, Shaped
+from scipy.stats import bootstrap, permutation_test
 
 from attnaudit.stats import inference
-from attnaudit.stats.inference import Estimate
+from attnaudit.stats.inference import LEVEL, RESAMPLES, Estimate
+
+Number = Shaped[np.ndarray, " instance"]
+"""Indices of classes, as whole numbers or as floats."""
 
 DRAWS = 9_999
 """Times that all pairs are turned at random: with the observed ones, 10,000."""
@@ -26,6 +29,47 @@ def paired_difference(
         ValueError: not as many values in `a` as in `b`, or a difference that is no number.
     """
     return inference.mean(_differences(a, b), seed=seed)
+
+
+def score(target: Int[np.ndarray, " instance"], prediction: Number, index: int | None = None) -> float:
+    """Accuracy, or with an `index` F1 of that class (0 where nobody has it), in [0, 1]. Oracle: scikit-learn."""
+    return float(_score(np.asarray(target), np.asarray(prediction), index))
+
+
+def score_difference(
+    target: Int[np.ndarray, " instance"], a: Number, b: Number, index: int | None = None, *, seed: int = 0
+) -> Estimate:
+    """score(a) − score(b) of two models on the same instances, with a percentile bootstrap that keeps them together.
+
+    Oracle: scikit-learn's scores; for accuracy `paired_difference` of what is right.
+    """
+    n = len(target)
+    if n == 0:
+        return Estimate(None, None, None, 0)
+    value = score(target, a, index) - score(target, b, index)
+    if n == 1 or np.array_equal(a, b):
+        end = None if n == 1 else value
+        return Estimate(value, end, end, n)
+    interval = bootstrap(
+        (target, a, b),
+        lambda t, x, y, axis: _score(t, x, index, axis) - _score(t, y, index, axis),
+        paired=True,
+        vectorized=True,
+        n_resamples=RESAMPLES,
+        batch=max(1, _AT_ONCE // n),
+        confidence_level=LEVEL,
+        method="percentile",
+        rng=np.random.default_rng(seed),
+    ).confidence_interval
+    return Estimate(value, float(interval.low), float(interval.high), n)
+
+
+def _score(target: np.ndarray, prediction: np.ndarray, index: int | None, axis: int = -1) -> np.ndarray:
+    if index is None:
+        return np.asarray((prediction == target).mean(axis=axis))
+    gold, given = target == index, prediction == index
+    both, either = (gold & given).sum(axis=axis), gold.sum(axis=axis) + given.sum(axis=axis)
+    return np.divide(2.0 * both, either, out=np.zeros(np.shape(either)), where=either > 0)
 
 
 def paired_permutation_test(
