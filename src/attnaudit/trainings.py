@@ -114,24 +114,24 @@ def _uniform(scored: _Scored, group: Group) -> Iterator[Row]:
         return
     own = [scored.of("seeds", seed) if scored.has("seeds", seed) else scored.prediction for seed in seeds]
     others = [scored.of("uniform", seed) for seed in seeds]
-    yield from _differences(
-        scored, own, others, "uniform model", ("base", "uniform model", "uniform model"), group
-    )
+    yield _scores(scored, own, "uniform model", BASE, group)
+    yield _scores(scored, others, "uniform model", "uniform model", group)
+    pairs = list(zip(own, others, strict=True))
+    yield from _differences(scored, pairs, "uniform model", "uniform model", group)
 
 
 def _guide(scored: _Scored, group: Group) -> Iterator[Row]:
     """A token-wise model with given attention: of what use is this attention to a model without context?"""
-    by_source: dict[str, list[str]] = {}
+    by_source: dict[str, dict[str, np.ndarray]] = {}
     for subject in scored.subjects("guide"):
-        by_source.setdefault(subject.partition(", ")[0], []).append(subject)
-    for source, subjects in by_source.items():
-        if source == "uniform" or "uniform" not in by_source:
-            continue
-        own = [scored.of("guide", one) for one in subjects]
-        others = [scored.of("guide", one) for one in by_source["uniform"]][: len(own)]
-        yield from _differences(
-            scored, own[: len(others)], others, "guide", (source, "uniform", f"{source} above uniform"), group
-        )
+        source, _, seed = subject.partition(", ")
+        by_source.setdefault(source, {})[seed] = scored.of("guide", subject)
+    for source, models in by_source.items():
+        yield _scores(scored, list(models.values()), "guide", source, group)
+        uniform = by_source.get("uniform", {})
+        pairs = [(model, uniform[seed]) for seed, model in models.items() if seed in uniform]
+        if source != "uniform" and pairs:
+            yield from _differences(scored, pairs, "guide", f"{source} above uniform", group)
 
 
 def _imitation(found: Columns, scored: _Scored, group: Group) -> Iterator[Row]:
@@ -183,26 +183,29 @@ class _Scored(NamedTuple):
         return paired.score_difference(self.target[known], a[known], b[known], group.predicted)
 
 
+def _scores(
+    scored: _Scored, models: Sequence[np.ndarray], experiment: str, subject: str, group: Group
+) -> Row:
+    """The mean score of some models."""
+    found = [scored.score(model, group) for model in models]
+    values = [estimate.value for estimate, _ in found if estimate.value is not None]
+    (first, undefined), mean = found[0], float(np.mean(values)) if values else None
+    return _row(experiment, subject, group, "score", Estimate(mean, None, None, first.n), undefined)
+
+
 def _differences(
     scored: _Scored,
-    own: Sequence[np.ndarray],
-    others: Sequence[np.ndarray],
+    pairs: Sequence[tuple[np.ndarray, np.ndarray]],
     experiment: str,
-    names: tuple[str, str, str],
+    subject: str,
     group: Group,
 ) -> Iterator[Row]:
-    """Scores of two kinds of model, means over seeds, and their difference; `names` of the three."""
-    first, second, both = names
+    """How much better the first of each pair of models is, and how many pairs there are."""
     n, undefined = int((scored.target >= 0).sum()), int((scored.target < 0).sum())
-    for name, predictions in ((first, own), (second, others)):
-        values = [scored.score(one, group)[0].value for one in predictions]
-        there = [value for value in values if value is not None]
-        mean = Estimate(float(np.mean(there)) if there else None, None, None, n)
-        yield _row(experiment, name, group, "score", mean, undefined)
-    pairs = [scored.difference(a, b, group) for a, b in zip(own, others, strict=True)]
-    each = np.array([pair.value for pair in pairs if pair.value is not None])
-    yield _row(experiment, both, group, "score_difference", _of_seeds(each, pairs[0], n), undefined)
-    yield _row(experiment, both, group, "n_seeds", Estimate(float(len(pairs)), None, None, n))
+    found = [scored.difference(a, b, group) for a, b in pairs]
+    each = np.array([one.value for one in found if one.value is not None])
+    yield _row(experiment, subject, group, "score_difference", _of_seeds(each, found[0], n), undefined)
+    yield _row(experiment, subject, group, "n_seeds", Estimate(float(len(pairs)), None, None, n))
 
 
 def _of_seeds(each: np.ndarray, one: Estimate, n: int) -> Estimate:
