@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from attnaudit.card import Answer, Policy
-from attnaudit.report.numbers import Number, counted, decimal, group_name, interval, percent, percent_interval
+from attnaudit.report.numbers import Number, decimal, group_name, interval, percent, percent_interval
 from attnaudit.summary import OVERALL
-from attnaudit.wording import worded
+from attnaudit.wording import counted, listed, worded
 
 STRENGTHS = (
     (-0.1, "inversely"),
@@ -484,8 +484,7 @@ def _reasons(reasons: Mapping[str, int] | None) -> str:
 
 
 def _listed(questions: Sequence[str]) -> str:
-    names = [_SHORT.get(question, question) for question in questions]
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return listed([_SHORT.get(question, question) for question in questions])
 
 
 def _other_classes(answers: Sequence[Answer]) -> str:
