@@ -51,11 +51,11 @@ def show_card(result: Result, policy: Policy | None = None, *, width: int | None
         column.no_wrap, column.min_width = True, least
     for answer in answers:
         if answer.group == OVERALL:
-            own = [answer, *(a for a in answers if a.question == answer.question and a is not answer)]
-            for one in own:
-                head = answer.title if one is answer else one.group
-                said = f"[bold]{printable(head)}[/]\n{printable(one.sentence)}"
-                table.add_row(said, styled(one.verdict), number(one), count(one))
+            said = f"[bold]{printable(answer.title)}[/]\n{printable(answer.sentence)}"
+            table.add_row(said, styled(answer.verdict), number(answer), count(answer))
+            for one in answers:
+                if one.question == answer.question and one is not answer:
+                    table.add_row(printable(one.group), styled(one.verdict), number(one), count(one))
     console.print(table)
     print_controls(console, result.controls)
 
@@ -75,7 +75,7 @@ def show_check(result: Check, controls: Sequence[Control], *, width: int | None 
 
 def table_of_uses(found: Sequence[Use]) -> Table:
     """Which uses the numbers allow."""
-    table = Table("use", "answer", "why", title="What may this attention be used for?", title_justify="left")
+    table = Table("use", "answer", "why", title="May this attention be shown as an explanation? By use", title_justify="left")
     for use in found:
         table.add_row(printable(use.name), styled(use.verdict), printable(use.sentence))
     return table

@@ -52,7 +52,8 @@ def agreement(numbers: Numbers, group: str, policy: Policy) -> Answer:
     }
     worst = min(parts, key=lambda m: (SEVERITY.index(parts[m].verdict), shares[m].value or 0.0))
     other = next(m for m in parts if m != worst)
-    beside = f" {worded(other).capitalize()}: τ = {_decimal(_tau(numbers, other, group))}, {shares[other].value:.0%} of it."
+    tau = _decimal(_tau(numbers, other, group))
+    beside = f" {worded(other).capitalize()}: τ = {tau}, {shares[other].value:.0%} of it."
     answer = answer_by(_QUESTION, group, [parts[worst]])
     answer = replace(answer, sentence=answer.sentence + beside)
     ceiling = numbers[_QUESTION, f"{gradient} ~ leave_one_out", group, "mean"]
@@ -70,7 +71,8 @@ def agreement(numbers: Numbers, group: str, policy: Policy) -> Answer:
 def _said(measure: str, tau: Estimate, share: Estimate, asked: float) -> str:
     return (
         f"Attention and {worded(measure)} agree at τ = {_decimal(tau)} on average, {share.value:.0%} "
-        f"({spread_of_share(share)}) of what gradient and leave-one-out reach between themselves; {asked:.0%} is asked."
+        f"({spread_of_share(share)}) of what gradient and leave-one-out reach between themselves; {asked:.0%} is "
+        "asked."
     )
 
 
@@ -82,7 +84,10 @@ def _decimal(tau: Estimate) -> str:
     return "–" if tau.value is None else f"{tau.value:.2f}"
 
 
-_TOO_FEW = "τ exists for too few texts ({}) to say anything: the others have fewer than two tokens, or constant scores."
+_TOO_FEW = (
+    "τ exists for too few texts ({}) to say anything: the others have fewer than two tokens, or constant "
+    "scores."
+)
 _NO_CEILING = (
     "Gradient and leave-one-out do not agree with each other on these texts, so there is nothing to hold attention "
     "against."

@@ -1,7 +1,7 @@
 """One number and its threshold → a verdict; the numbers of a question → its answer.
 
-Where a question asks for several numbers, the one that clears its threshold worst decides, and the sentence speaks of it
-first.
+Where a question asks for several numbers, the one that clears its threshold worst decides, and the sentence speaks
+of it first.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def part(
 
 
 def settling(estimate: Estimate, asked: float, over: Over, *, least: int = 0) -> str:
-    """How many texts would put the interval on one side; nothing where that is not known, or not more than `least`."""
+    """How many texts would put the interval on one side; nothing where that is not known, or no more than `least`."""
     if estimate.value is None or estimate.low is None or estimate.high is None:
         return ""
     if over == "seed":

@@ -1,7 +1,7 @@
 """Question 4: would another training run have attended to the same words, and do these weights carry over?
 
-Two numbers decide: how near the attention of other seeds lies, and whether a model that reads word by word does better
-with these weights than with uniform ones. With one of them alone only "not supported" can be said.
+Two numbers decide: how near the attention of other seeds lies, and whether a model that reads word by word does
+better with these weights than with uniform ones. With one of them alone only "not supported" can be said.
 """
 
 from __future__ import annotations

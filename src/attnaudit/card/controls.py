@@ -68,8 +68,8 @@ def lead(controls: Sequence[Control]) -> str:
     if not failed:
         return ""
     return (
-        f"{counted(len(failed), 'control')} failed ({', '.join(failed)}): where the right answers are known this audit "
-        "gave wrong ones, so the answers below cannot be relied on."
+        f"{counted(len(failed), 'control')} failed ({', '.join(failed)}): where the right answers are known this "
+        "audit gave wrong ones, so the answers below cannot be relied on."
     )
 
 

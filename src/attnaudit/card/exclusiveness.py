@@ -32,8 +32,8 @@ def exclusiveness(numbers: Numbers, group: str, policy: Policy) -> Answer:
         said = "No text here has two tokens or more, so there was nothing to permute."
         return not_answered(_QUESTION, group, "undetermined", said, threshold=asked)
     said = (
-        f"Giving the weights to the words at random moves the typical prediction by {tvd.value:.3f} ({spread(tvd)}) of "
-        f"probability; {asked:.2f} is asked."
+        f"Giving the weights to the words at random moves the typical prediction by {tvd.value:.3f} ({spread(tvd)}) "
+        f"of probability; {asked:.2f} is asked."
     )
     parts = [part(said, tvd, asked, policy)]
     same = _same_weights(numbers, group, policy)
@@ -54,8 +54,8 @@ def _same_weights(numbers: Numbers, group: str, policy: Policy) -> Part | str:
         )
     if share.value is None:
         return (
-            " How far the same weights can be re-assigned with the output kept is not defined here (it takes a linear "
-            "read-out of two classes), so permuting alone decides."
+            " How far the same weights can be re-assigned with the output kept is not defined here (it takes a "
+            "linear read-out of two classes), so permuting alone decides."
         )
     said = (
         f"The same weights can be re-assigned with the output kept, and then go {share.value:.0%} "
