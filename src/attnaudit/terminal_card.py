@@ -75,7 +75,13 @@ def show_check(result: Check, controls: Sequence[Control], *, width: int | None 
 
 def table_of_uses(found: Sequence[Use]) -> Table:
     """Which uses the numbers allow."""
-    table = Table("use", "answer", "why", title="May this attention be shown as an explanation? By use", title_justify="left")
+    table = Table(
+        "use",
+        "answer",
+        "why",
+        title="May this attention be shown as an explanation? By use",
+        title_justify="left",
+    )
     for use in found:
         table.add_row(printable(use.name), styled(use.verdict), printable(use.sentence))
     return table

@@ -78,6 +78,7 @@ def _content(result: Result) -> dict[str, Any]:
         "sections": _sections(result, found, groups, boxes),
         "examples": examples(result),
         "policy_of_card": policy,
+        "other_seeds": any(experiment == "seeds" for experiment, *_ in found),
         "epsilon": epsilons(result).get(adversary_kind(result) or ""),
         "record": record(manifest),
         "spec": spec_text(manifest),
