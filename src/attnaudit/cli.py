@@ -16,8 +16,10 @@ from rich.console import Console
 
 from attnaudit import memory as limits
 from attnaudit.errors import AuditError, SpecError, unknown_name
+from attnaudit.harmless import printable
 from attnaudit.spec import KNOWN, AdversarialSearch, Spec, merged, read_values
-from attnaudit.terminal import printable, progress_bars, show, table_of
+from attnaudit.spec.policy import Policy
+from attnaudit.terminal import progress_bars, show, table_of
 
 app = typer.Typer(
     name="attnaudit",
@@ -346,6 +348,73 @@ def show_run(run: Run, store: Store = Path("runs"), as_json: AsJson = False) -> 
         show(result)
 
 
+class CardFormat(StrEnum):
+    """How the card is written."""
+
+    terminal = "terminal"
+    markdown = "markdown"
+    json = "json"
+
+
+PolicyFile = Annotated[
+    Path | None,
+    typer.Option("--policy", metavar="FILE", help="Thresholds, uses and what is required: TOML or YAML."),
+]
+
+
+@app.command()
+def card(
+    run: Run,
+    policy: PolicyFile = None,
+    written_as: Annotated[
+        CardFormat, typer.Option("--format", help="Markdown is for a model card, JSON for programs.")
+    ] = CardFormat.terminal,
+    output: Annotated[
+        Path | None, typer.Option(help="A file for the Markdown or JSON, instead of standard output.")
+    ] = None,
+    store: Store = Path("runs"),
+) -> None:
+    """Print the evidence card of a run: what its attention may be used for, and the five questions."""
+    from attnaudit.card_text import markdown, plain
+    from attnaudit.terminal_card import show_card
+
+    asked = _policy(policy)
+    if written_as is CardFormat.terminal:
+        if output is not None:
+            raise SpecError("`--output` needs `--format markdown` or `--format json`")
+        show_card(_open(run, store), asked)
+        return
+    result = _open(run, store)
+    text = (
+        markdown(result, asked)
+        if written_as is CardFormat.markdown
+        else json.dumps(plain(result, asked), ensure_ascii=False, indent=1) + "\n"
+    )
+    _write(text, output)
+
+
+@app.command()
+def check(
+    run: Run,
+    policy: PolicyFile = None,
+    store: Store = Path("runs"),
+    as_json: AsJson = False,
+) -> None:
+    """Hold a run against a policy: exit code 0 where it holds, 1 where it does not, 3 where that is open."""
+    from attnaudit.card.check import EXIT_CODES
+    from attnaudit.card.check import check as held
+    from attnaudit.card_text import plain_check
+    from attnaudit.terminal_card import show_check
+
+    asked, result = _policy(policy), _open(run, store)
+    found = held(result.answers(asked), result.controls, asked)
+    if as_json:
+        print(json.dumps(plain_check(found, result.controls, asked), ensure_ascii=False, indent=1))
+    else:
+        show_check(found, result.controls)
+    raise typer.Exit(EXIT_CODES[found.outcome])
+
+
 @app.command()
 def data(
     as_json: AsJson = False,
@@ -444,6 +513,8 @@ def _audit(spec: Spec, store: Path, device: Device, threads: int, memory: int, *
 
 def _plain(result: Any, report_path: Path | None) -> dict[str, Any]:
     """What `--json` prints."""
+    from attnaudit.card_text import plain_uses
+
     summary: dict[str, Any] = {}
     for row in result.tables["summary"].to_pylist():
         place = (
@@ -466,7 +537,22 @@ def _plain(result: Any, report_path: Path | None) -> dict[str, Any]:
         "test": {row["metric"]: row["value"] for row in result.tables["scores"].to_pylist()},
         "summary": summary,
         "card": answers,
+        "uses": plain_uses(result.uses()),
     }
+
+
+def _policy(path: Path | None) -> Policy:
+    return Policy() if path is None else Policy.read(path)
+
+
+def _write(text: str, path: Path | None) -> None:
+    from attnaudit.store import write_atomically
+
+    if path is None:
+        print(text, end="")
+    else:
+        write_atomically(path, text.encode())
+        print(path)
 
 
 def _data_table(store: Path, *, as_json: bool) -> None:

@@ -20,6 +20,7 @@ from jaxtyping import Float, Int
 
 from attnaudit.agreement import ragged
 from attnaudit.errors import StoreError
+from attnaudit.stats.rarefied import rarefied_share
 
 Column = Float[np.ndarray, " instance"]
 
@@ -40,7 +41,8 @@ class PerInstance:
 
     `target` is −1 where it is unknown. `largest_attention` is the largest weight, `attention_dispersion` Σ(α−ᾱ)² of
     the weights (0 where they are alike to their stored precision). `measures` are those of the table
-    `importance`, `tau` and `p_value` (two-sided) by pair of them, step 0. `epsilon` is the bound that a kind of
+    `importance`, `tau` and `p_value` (two-sided) by pair of them, step 0, and `rarefied` the share of draws of 8 of
+    the tokens that have a small p-value. `epsilon` is the bound that a kind of
     counterfactual was asked with. `plausibility` is by measure and metric, a mean over annotators, and `chance` the
     share of tokens that is evidence. `erasure` is by quantity, ordering and operator, see `_erasure`.
     `diagnostic` is by kind, subject and quantity. `agreement_statuses` counts the rows of a pair by their status,
@@ -55,6 +57,7 @@ class PerInstance:
     measures: tuple[str, ...]
     tau: Mapping[tuple[str, str], Column]
     p_value: Mapping[tuple[str, str], Column]
+    rarefied: Mapping[tuple[str, str], Column]
     epsilon: Mapping[str, float]
     plausibility: Mapping[tuple[str, str], Column]
     chance: Column
@@ -98,6 +101,7 @@ def per_instance(chunks: Iterable[Mapping[str, pa.Table]], n: int) -> PerInstanc
     largest, dispersion, chance = empty(), empty(), empty()
     tau: dict[tuple[str, str], np.ndarray] = defaultdict(empty)
     p_value: dict[tuple[str, str], np.ndarray] = defaultdict(empty)
+    rarefied: dict[tuple[str, str], np.ndarray] = defaultdict(empty)
     folded: dict[tuple[str, str], np.ndarray] = defaultdict(empty)
     plausibility: dict[tuple[str, str], np.ndarray] = defaultdict(empty)
     erasure: dict[tuple[str, str, str], np.ndarray] = defaultdict(empty)
@@ -118,11 +122,13 @@ def per_instance(chunks: Iterable[Mapping[str, pa.Table]], n: int) -> PerInstanc
         chance[here] = _chance(instances)
         measures |= dict.fromkeys(pc.unique(chunk["importance"]["measure"]).to_pylist())
         largest[here], dispersion[here] = _attention(chunk["importance"], found)
+        scores = _scores(chunk["importance"], found)
         for pair, rows in _by(chunk["agreement"], "measure_a", "measure_b"):
             of_pairs[pair].update(rows["status"].to_pylist())
             first = rows.filter(pc.field("step") == 0)
             tau[pair][here] = _column(first, "value", found)
             p_value[pair][here] = _column(first, "p_value", found)
+            rarefied[pair][here] = _rarefied(scores, pair, found)
         for (kind,), rows in _by(chunk["counterfactual"], "kind"):
             of_kinds[kind].update(rows.filter(pc.field("draw") == 0)["status"].to_pylist())
             for asked in pc.unique(rows["epsilon"].drop_null()).to_pylist():
@@ -145,6 +151,7 @@ def per_instance(chunks: Iterable[Mapping[str, pa.Table]], n: int) -> PerInstanc
         measures=tuple(measures),
         tau=dict(tau),
         p_value=dict(p_value),
+        rarefied=dict(rarefied),
         epsilon=epsilon,
         plausibility=dict(plausibility),
         chance=chance,
@@ -165,6 +172,35 @@ def _by(table: pa.Table | None, *names: str) -> list[tuple[Any, pa.Table]]:
     for key in zip(*(keys[name].to_pylist() for name in names), strict=True):
         same = [pc.field(name) == value for name, value in zip(names, key, strict=True)]
         found.append((key, table.filter(reduce(and_, same))))
+    return found
+
+
+_DRAWS = 10
+"""Draws of a text for the rarefied share: its error from them is far below that from the texts."""
+
+
+def _scores(importance: pa.Table, ids: pa.Array) -> dict[str, dict[int, np.ndarray]]:
+    """The scores of each measure by the place of the text, step 0."""
+    found: dict[str, dict[int, np.ndarray]] = {}
+    for (measure,), rows in _by(importance.filter(pc.field("step") == 0), "measure"):
+        places = _places(rows, ids).tolist()
+        found[measure] = {
+            place: scores
+            for place, scores in zip(places, ragged(rows["scores"]), strict=True)
+            if scores is not None
+        }
+    return found
+
+
+def _rarefied(
+    scores: Mapping[str, Mapping[int, np.ndarray]], pair: tuple[str, str], ids: pa.Array
+) -> np.ndarray:
+    """For each text the share of draws of its tokens with a small p-value, NaN where a measure is missing."""
+    a, b = (scores.get(measure, {}) for measure in pair)
+    both = [place for place in a if place in b]
+    found = np.full(len(ids), np.nan)
+    names = ids.take(pa.array(both, pa.int64())).to_pylist()
+    found[both] = rarefied_share([a[k] for k in both], [b[k] for k in both], names, draws=_DRAWS)
     return found
 
 

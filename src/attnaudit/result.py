@@ -13,7 +13,8 @@ import pyarrow as pa
 
 from attnaudit import store
 from attnaudit.agreement import agreement, plausibility
-from attnaudit.card import Answer, by_class, card
+from attnaudit.card import Answer, Policy, Use, by_class, card, uses
+from attnaudit.card.controls import Control, lead, lines
 from attnaudit.per_instance import PerInstance, per_instance
 from attnaudit.spec import Spec
 from attnaudit.summary import OVERALL, summary
@@ -70,11 +71,28 @@ class Result:
 
     @property
     def card(self) -> list[Answer]:
-        """The answers, overall and by predicted class."""
-        return card(self.tables["summary"], self.groups)
+        """The answers by the default policy, overall and by predicted class."""
+        return self.answers()
+
+    def answers(self, policy: Policy | None = None) -> list[Answer]:
+        """The answers by a policy, overall and by predicted class."""
+        return card(self.tables["summary"], self.groups, policy)
+
+    def uses(self, policy: Policy | None = None) -> list[Use]:
+        """What the answers allow this attention to be used for, by a policy."""
+        return uses(self.answers(policy), policy)
+
+    @property
+    def controls(self) -> tuple[Control, ...]:
+        """Models whose right answers are known, and what they were given; none in this version."""
+        return ()
 
     def _repr_html_(self) -> str:
         answers = self.card
+        allowed = "".join(
+            f"<li>{escape(use.name)}: <b>{escape(use.verdict)}</b>. {escape(use.sentence)}</li>"
+            for use in self.uses()
+        )
         rows = "".join(
             f"<tr><td>{escape(a.title)}</td><td><b>{escape(a.verdict)}</b></td>"
             f"<td>{escape(a.sentence + by_class(a, answers))}</td></tr>"
@@ -84,8 +102,11 @@ class Result:
         return (
             f"<p><b>{escape(self.folder.name)}</b>: {self.manifest['data']['audited']} texts of "
             f"{escape(self.manifest['data']['corpus'])}; {escape(quality_line(self.scores))}</p>"
+            + "".join(f"<p><b>{escape(said)}</b></p>" for said in [lead(self.controls)] if said)
+            + f"<p>What may this attention be used for?</p><ul>{allowed}</ul>"
             f"<table><tr><th>question</th><th>answer</th><th>why</th></tr>{rows}</table>"
-            f"<p>Tables: {', '.join(f'<code>{name}</code>' for name in self.tables)}</p>"
+            + "".join(f"<p>{escape(line)}</p>" for line in lines(self.controls))
+            + f"<p>Tables: {', '.join(f'<code>{name}</code>' for name in self.tables)}</p>"
         )
 
 

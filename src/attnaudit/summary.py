@@ -130,6 +130,9 @@ def _agreement(numbers: PerInstance, groups: Sequence[_Group]) -> Iterator[_Row]
                 small = int((p <= SIGNIFICANT).sum())
                 share = inference.share(small, len(inside))
                 yield _row("agreement", subject, group.name, statistic, share, undefined)
+            rarefied, undefined = _defined(numbers.rarefied[a, b], group)
+            share = inference.mean(rarefied)
+            yield _row("agreement", subject, group.name, "share_significant_rarefied", share, undefined)
             if a == "attention" and ceiling is not None:
                 both = group.members & np.isfinite(tau) & np.isfinite(ceiling)
                 of_ceiling = inference.ratio_of_means(tau[both], ceiling[both])

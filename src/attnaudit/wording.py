@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 _NAMES = {
     "leave_one_out": "leave-one-out",
@@ -58,3 +58,13 @@ def beside(field: str | None) -> str:
     ('Hypothesis', 'Read beside it')
     """
     return field.capitalize() if field in ("question", "hypothesis", "query") else "Read beside it"
+
+
+def counted(n: int, noun: str = "text") -> str:
+    """`1 text`, `1,821 texts`."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
+def listed(names: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -119,7 +119,29 @@ def test_small_p_values_are_counted_as_they_are_and_adjusted() -> None:
         ("predicted no", "share_significant_bh"): (1.0, 1, 0),
         ("predicted yes", "share_significant"): (0.0, 3, 1),
         ("predicted yes", "share_significant_bh"): (0.0, 3, 1),
+        # Of fewer than eight tokens none can be drawn.
+        ("overall", "share_significant_rarefied"): (None, 0, 5),
+        ("predicted no", "share_significant_rarefied"): (None, 0, 1),
+        ("predicted yes", "share_significant_rarefied"): (None, 0, 4),
     }
+
+
+def test_small_p_values_are_counted_on_texts_cut_to_one_length() -> None:
+    """The same order everywhere gives p = 2/8! in every draw, and none where the scores have nothing to do."""
+    up = [float(k) for k in range(30)]
+    table = importance(
+        attention=[up, up, up, up[:8], up[:7], up, None],
+        gradient_detached=[up, up[::-1], [1.0] * 30, up[:8], up[:7], None, up],
+    )
+    given = stored(instances=instances([0] * 7), importance=table)
+    share = per_instance([given], 7).rarefied["attention", "gradient_detached"]
+    assert share.tolist()[:2] == [1.0, 1.0]  # the reverse is as clear
+    assert share[3] == 1.0
+    assert np.isnan(share[[2, 4, 5, 6]]).all()
+    row = lookup(summarise(given, ["no", "yes"]))[
+        "agreement", "attention ~ gradient_detached", "overall", "share_significant_rarefied"
+    ]
+    assert (row.value, row.n) == (1.0, 3)
 
 
 def test_the_order_in_which_measures_were_asked_changes_nothing() -> None:

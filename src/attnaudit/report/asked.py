@@ -8,8 +8,7 @@ from typing import Any
 
 import yaml
 
-from attnaudit.report.numbers import counted
-from attnaudit.wording import worded
+from attnaudit.wording import counted, worded
 
 Facts = list[tuple[str, str]]
 

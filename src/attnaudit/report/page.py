@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from attnaudit.card import Answer, Policy
+from attnaudit.card.controls import lead, lines
 from attnaudit.drawing import HEATMAP_STYLE
 from attnaudit.drawing.by_instance import adversary_kind, epsilons, gradient_measure
 from attnaudit.drawing.document import document
@@ -55,12 +56,17 @@ def _content(result: Result) -> dict[str, Any]:
     groups = result.groups
     n = len(result.per_instance)
     boxes = {name: figure_box(result, name) for name in _FIGURES}
+    policy = Policy()
+    uses = result.uses(policy)
     return {
         "title": f"Attention audit of {manifest['data']['corpus']}",
         "manifest": manifest,
         "n": n,
-        "answer": sentences.answer(result.card, n, manifest["data"]["corpus"]),
+        "answer": sentences.answer(result.card, n, manifest["data"]["corpus"], uses),
+        "uses": uses,
         "questions": _questions(result.card),
+        "controls_failed": lead(result.controls),
+        "controls": lines(result.controls),
         "asked": asked(manifest),
         "quality": {
             "sentence": sentences.quality(
@@ -71,7 +77,8 @@ def _content(result: Result) -> dict[str, Any]:
         },
         "sections": _sections(result, found, groups, boxes),
         "examples": examples(result),
-        "thresholds": Policy(),
+        "policy_of_card": policy,
+        "other_seeds": any(experiment == "seeds" for experiment, *_ in found),
         "epsilon": epsilons(result).get(adversary_kind(result) or ""),
         "record": record(manifest),
         "spec": spec_text(manifest),

@@ -65,11 +65,13 @@ def agreement(found: Numbers, groups: Sequence[str]) -> Sheet:
                     interval(mean),
                     decimal(_value(found, "agreement", subject, group, "std")),
                     percent(_value(found, "agreement", subject, group, "share_significant")),
+                    percent(_value(found, "agreement", subject, group, "share_significant_bh")),
+                    percent(_value(found, "agreement", subject, group, "share_significant_rarefied")),
                     NONE if ceiling is None else percent(ceiling.value),
                     *_counts(mean),
                 )
             )
-    head = ("mean τ", "95% interval", "std", "p ≤ .05", "of the ceiling", *_COUNTS)
+    head = ("mean τ", "95% interval", "std", "p ≤ .05", "adjusted", "of 8 words", "of the ceiling", *_COUNTS)
     return _grouped("Kendall’s τ-b between measures", ("pair",), head, rows, groups)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -404,7 +404,7 @@ class Spec(Strict):
         try:
             return cls.model_validate(dict(data))
         except ValidationError as error:
-            raise SpecError(*_faults(error, source)) from None
+            raise SpecError(*faults(error, source)) from None
 
     @classmethod
     def read(cls, path: str | Path) -> Spec:
@@ -429,15 +429,15 @@ class Spec(Strict):
         return self.model_dump(mode="json")
 
 
-def read_values(path: str | Path) -> dict[str, Any]:
-    """The values in a TOML or YAML file, unchecked.
+def read_values(path: str | Path, *, what: str = "spec") -> dict[str, Any]:
+    """The values in a TOML or YAML file, unchecked; `what` it should be, for the messages.
 
     Raises:
         SpecError: no such file, another suffix, not UTF-8, not well-formed, or not a table at the top.
     """
     path = Path(path)
     if path.suffix not in {".toml", ".yaml", ".yml"}:
-        raise SpecError(f"{path}: a spec must be a `.toml`, `.yaml` or `.yml` file")
+        raise SpecError(f"{path}: a {what} must be a `.toml`, `.yaml` or `.yml` file")
     try:
         text = path.read_text(encoding="utf-8")
         values = tomllib.loads(text) if path.suffix == ".toml" else yaml.safe_load(text)
@@ -449,7 +449,7 @@ def read_values(path: str | Path) -> dict[str, Any]:
         raise SpecError(f"{path}: the file is empty")
     if not isinstance(values, dict):
         raise SpecError(
-            f"{path}: a spec must be a table of names and values, found a {type(values).__name__}"
+            f"{path}: a {what} must be a table of names and values, found a {type(values).__name__}"
         )
     return values
 
@@ -503,11 +503,18 @@ _PLACES = (
 )
 
 
-def _faults(error: ValidationError, source: str) -> list[str]:
-    return [f"{source}: {_fault(dict(item))}" for item in error.errors(include_url=False)]
+_Place = tuple[int | str, ...]
 
 
-def _fault(item: dict[str, Any]) -> str:
+def faults(
+    error: ValidationError, source: str, settings: Callable[[_Place], list[str]] | None = None
+) -> list[str]:
+    """Pydantic's faults in our words, each with its place; `settings` names those that exist at a place."""
+    known = settings or _settings
+    return [f"{source}: {_fault(dict(item), known)}" for item in error.errors(include_url=False)]
+
+
+def _fault(item: dict[str, Any], settings: Callable[[_Place], list[str]]) -> str:
     """One of pydantic's faults in our words: place, what must hold, what was found."""
     tags = {*KNOWN["task"], *KNOWN["model"], *KNOWN["counterfactual"], *KNOWN["goal"], "measure", "outside"}
     parts = [str(p) for i, p in enumerate(item["loc"]) if not (i and str(p) in tags)]
@@ -515,7 +522,7 @@ def _fault(item: dict[str, Any]) -> str:
     found = item.get("input")
     match item["type"]:
         case "extra_forbidden":
-            return f"`{place}`: {unknown_name('setting', parts[-1], _settings(item['loc']))}"
+            return f"`{place}`: {unknown_name('setting', parts[-1], settings(item['loc']))}"
         case "union_tag_invalid" if item["ctx"]["tag"] == "None":
             return f"`{place}`: must be a name, or a table with a `name`, found {_short(found)}"
         case "union_tag_invalid":
@@ -549,7 +556,7 @@ def _short(value: object) -> str:
     return text if len(text) <= 80 else f"{text[:77]}…"
 
 
-def _settings(loc: tuple[int | str, ...]) -> list[str]:
+def _settings(loc: _Place) -> list[str]:
     """The settings that exist where an unknown one was given."""
     by_tag: dict[str, type[BaseModel]] = {
         model.model_fields["name"].default: model
