@@ -150,10 +150,10 @@ def _deception(found: Columns, scored: _Scored, group: Group) -> Iterator[Row]:
         inside, undefined = _defined(found["deception", subject, "hidden_mass"], group)
         yield _row("deception", subject, group, "mean_hidden_mass", inference.mean(inside), undefined)
         if subject != BASE:
-            names = (BASE, subject, f"{BASE} above {subject}")
-            yield from _differences(
-                scored, [scored.prediction], [scored.of("deception", subject)], "deception", names, group
-            )
+            hiding = scored.of("deception", subject)
+            yield _scores(scored, [hiding], "deception", subject, group)
+            pair = [(scored.prediction, hiding)]
+            yield from _differences(scored, pair, "deception", f"{BASE} above {subject}", group)
 
 
 class _Scored(NamedTuple):
