@@ -193,7 +193,16 @@ def _removal(numbers: _Numbers, group: str, policy: Policy) -> Answer:
         if (experiment, of, statistic) == ("erasure", group, SOONER) and gradient and other.value is not None:
             sentence += f" In order of the gradient: {other.value:.0%}."
             break
+    sentence += _re_encoded_clause(numbers, group)
     return _enough(answer(verdict(sooner, asked), sentence, *sooner, asked), policy)
+
+
+def _re_encoded_clause(numbers: _Numbers, group: str) -> str:
+    """What deleting the words and encoding the text anew says; nothing where that was not asked."""
+    sooner = numbers.get(("erasure", "attention, delete", group, SOONER))
+    if sooner is None or sooner.value is None:
+        return ""
+    return f" Deleted and encoded anew ({sooner.n:,} {'text' if sooner.n == 1 else 'texts'}): {sooner.value:.0%}."
 
 
 def _far(numbers: _Numbers, group: str) -> str:
