@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from attnaudit.agreement import ragged
 from attnaudit.errors import StoreError
@@ -44,8 +44,10 @@ class PerInstance:
     `importance`, `tau` and `p_value` (two-sided) by pair of them, step 0, and `rarefied` the share of draws of 8 of
     the tokens that have a small p-value. `epsilon` is the bound that a kind of
     counterfactual was asked with. `plausibility` is by measure and metric, a mean over annotators, and `chance` the
-    share of tokens that is evidence. `erasure` is by quantity, ordering and operator, see `_erasure`.
-    `diagnostic` is by kind, subject and quantity. `agreement_statuses` counts the rows of a pair by their status,
+    share of tokens that is evidence. `erasure` is by quantity, ordering and operator, see `_erasure`; `erased` says
+    by operator of which instances it was asked, since some are asked of a sample only.
+    `diagnostic` is by kind, subject and quantity.
+    `agreement_statuses` counts the rows of a pair by their status,
     `counterfactual_statuses` the first draws of a kind.
     """
 
@@ -63,6 +65,7 @@ class PerInstance:
     chance: Column
     erasure: Mapping[tuple[str, str, str], Column]
     diagnostic: Mapping[tuple[str, str, str], Column]
+    erased: Mapping[str, Bool[np.ndarray, " instance"]]
     agreement_statuses: Mapping[tuple[str, str], Counter[str]]
     counterfactual_statuses: Mapping[str, Counter[str]]
     _counterfactual: Mapping[tuple[str, str], Column]
@@ -106,6 +109,7 @@ def per_instance(chunks: Iterable[Mapping[str, pa.Table]], n: int) -> PerInstanc
     plausibility: dict[tuple[str, str], np.ndarray] = defaultdict(empty)
     erasure: dict[tuple[str, str, str], np.ndarray] = defaultdict(empty)
     diagnostic: dict[tuple[str, str, str], np.ndarray] = defaultdict(empty)
+    erased: dict[str, np.ndarray] = defaultdict(lambda: np.zeros(n, dtype=bool))
     measures: dict[str, None] = {}
     epsilon: dict[str, float] = {}
     of_pairs: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
@@ -140,6 +144,8 @@ def per_instance(chunks: Iterable[Mapping[str, pa.Table]], n: int) -> PerInstanc
             erasure[quantity, ordering, operator][here] = values
         for of_model, rows in _by(chunk.get("diagnostic"), "kind", "subject", "quantity"):
             diagnostic[of_model][here] = _column(rows, "value", found)
+        for operator, asked_of in _erased(chunk.get("erasure"), found).items():
+            erased[operator][here] = asked_of
         for key, rows in _by(chunk["plausibility"], "measure", "metric"):
             plausibility[key][here] = _column(rows, "value", found, np.mean)
     return PerInstance(
@@ -157,6 +163,7 @@ def per_instance(chunks: Iterable[Mapping[str, pa.Table]], n: int) -> PerInstanc
         chance=chance,
         erasure=dict(erasure),
         diagnostic=dict(diagnostic),
+        erased=dict(erased),
         agreement_statuses=dict(of_pairs),
         counterfactual_statuses=dict(of_kinds),
         _counterfactual=dict(folded),
@@ -257,6 +264,14 @@ def _erasure(table: pa.Table | None, ids: pa.Array) -> dict[tuple[str, str, str]
             sooner = (first < random).mean(axis=1) + 0.5 * (first == random).mean(axis=1)
             nothing = np.isinf(first[:, 0]) & np.isinf(random).all(axis=1)
             found[SOONER, ordering, operator] = np.where(np.isnan(first[:, 0]) | nothing, np.nan, sooner)
+    return found
+
+
+def _erased(table: pa.Table | None, ids: pa.Array) -> dict[str, np.ndarray]:
+    """For each operator which instances have rows of it."""
+    found = {}
+    for (operator,), rows in _by(table, "operator") if table is not None else ():
+        found[operator] = pc.is_in(ids, value_set=pc.unique(rows["instance_id"])).to_numpy(False)
     return found
 
 

@@ -19,7 +19,6 @@ import torch
 from attnaudit import store, tables
 from attnaudit.agreement import ragged
 from attnaudit.batches import in_batches
-from attnaudit.case import cases
 from attnaudit.core import Batch, Progress
 from attnaudit.counterfactual import Counterfactual
 from attnaudit.counterfactual.outcome import in_order
@@ -30,6 +29,7 @@ from attnaudit.instance import Instance, Span
 from attnaudit.models.attentive import AttentiveModel
 from attnaudit.representation import Seen, representation
 from attnaudit.stats.classification import classification_scores
+from attnaudit.stats.draws import sample
 
 CHUNK = 256
 """Instances in a part: what a kill can cost, and the unit in which work is done the same way again."""
@@ -183,30 +183,36 @@ def _replaced(
 
 
 def erase(work: Work, asked: Sequence[tuple[str, Erases]], *, seed: int) -> None:
-    """The rows of the erasures in the table `erasure`; words are ranked by the scores that are already there."""
+    """The rows of the erasures in the table `erasure`; words are ranked by the scores that are already there.
+
+    An erasure that is asked of a sample has no rows for the other instances.
+    """
     total = len(work.instances)
     for name, ask in asked:
+        of_all = ask.sample is None or ask.sample >= total
+        ids = () if of_all else (instance.id for instance in work.instances)
+        drawn = sample(ids, ask.sample or 0, seed=seed, purpose=name)
         for number, start in enumerate(range(0, total, CHUNK)):
             if not work.draft.has("erasure", name, number):
                 with work.draft.timed(f"erasure {name}"):
                     chunk = work.instances[start : start + CHUNK]
+                    chosen = [instance for instance in chunk if of_all or instance.id in drawn]
                     orders = _orders(work.draft.part("importance", number))
-                    work.draft.write("erasure", name, number, _erased(work, chunk, orders, ask, seed))
-            work.progress("erasure", min(start + CHUNK, total), total)
+                    work.draft.write("erasure", name, number, _erased(work, chosen, orders, ask, seed))
+            work.progress(f"erasure {name}", min(start + CHUNK, total), total)
 
 
 @torch.no_grad()
 def _erased(
-    work: Work, chunk: Sequence[Instance], orders: Mapping[str, Orders], ask: Erases, seed: int
+    work: Work, instances: Sequence[Instance], orders: Mapping[str, Orders], ask: Erases, seed: int
 ) -> pa.Table:
     found: dict[str, list[Erased]] = {}
 
     def erase_words(_positions: Sequence[int], batch: Batch) -> None:
-        for case in cases(work.model, batch, work.model.trace(batch), needed_by="erasure"):
-            found[case.instance_id] = ask(case, orders.get(case.instance_id, {}), seed=seed)
+        found.update(ask(work.model, batch, work.model.trace(batch), orders, seed=seed))
 
-    in_batches(work.model, chunk, erase_words)
-    rows = [(instance.id, row) for instance in chunk for row in found[instance.id]]
+    in_batches(work.model, instances, erase_words)
+    rows = [(instance.id, row) for instance in instances for row in found[instance.id]]
     columns = {name: [row[i] for _, row in rows] for i, name in enumerate(Erased._fields)}
     return tables.build("erasure", {"instance_id": [name for name, _ in rows], **columns})
 

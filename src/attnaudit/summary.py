@@ -311,9 +311,10 @@ def _proof(
 def _erasure(numbers: PerInstance, groups: Sequence[_Group]) -> Iterator[_Row]:
     for (quantity, ordering, operator), values in numbers.erasure.items():
         statistic = quantity if quantity == SOONER else f"mean_{quantity}"
+        subject = f"{ordering}, {operator}"
         for group in groups:
-            inside, undefined = _defined(values, group)
-            subject = f"{ordering}, {operator}"
+            asked = _Group(group.name, group.members & numbers.erased[operator])
+            inside, undefined = _defined(values, asked)
             yield _row("erasure", subject, group.name, statistic, inference.mean(inside), undefined)
 
 

@@ -209,7 +209,7 @@ TABLES: dict[str, Table] = _tables(
     ),
     Table(
         "erasure",
-        "What became of the decision when the highest ranked words lost their attention.",
+        "What became of the decision when the highest ranked words lost their attention, or went from the text.",
         ("instance_id", "quantity", "ordering", "operator", "fraction", "draw"),
         (
             _ID,
@@ -221,7 +221,12 @@ TABLES: dict[str, Table] = _tables(
                 "these alone)",
             ),
             Column("ordering", pa.string(), "the measure by which words are ranked, or `random`"),
-            Column("operator", pa.string(), "`renormalise` the attention that stays, or leave it: `zero`"),
+            Column(
+                "operator",
+                pa.string(),
+                "states fixed: `renormalise` the attention that stays, or leave it: `zero`; encoded anew, for a "
+                "sample of the instances: `delete` the words, or `mask` them",
+            ),
             Column(
                 "fraction",
                 pa.float64(),

@@ -96,7 +96,7 @@ def _numbers(result: Result, console: Console) -> Table:
     numbers = lookup(result.tables["summary"])
     groups = result.groups
     subjects = dict.fromkeys(
-        (e, s) for e, s, _, _ in numbers if "max attention" not in s and not s.endswith(", zero")
+        (e, s) for e, s, _, _ in numbers if "max attention" not in s and not s.endswith((", zero", ", mask"))
     )
     rows = []
     for experiment in _EXPERIMENTS:

@@ -209,11 +209,13 @@ def _differences(
 
 
 def _of_seeds(each: np.ndarray, one: Estimate, n: int) -> Estimate:
-    """The mean over seeds with its t interval where there are enough of them; else the numbers of the texts."""
+    """The mean over seeds with its t interval where there are enough of them; else that of the texts.
+
+    `n` is the number of seeds where the interval is over these, else that of the texts.
+    """
     if len(each) < FEWEST:
         return Estimate(one.value, one.low, one.high, n)
-    over = over_seeds(each)
-    return Estimate(over.value, over.low, over.high, n)
+    return over_seeds(each)
 
 
 def _subjects(found: Columns, kind: str) -> list[str]:

@@ -420,8 +420,8 @@ def test_few_texts_get_no_verdict() -> None:
     assert card(summary, policy=Policy(least_texts=29))[1].verdict == "supported"
 
 
-def erased(**flips: list) -> pa.Table:
-    """Decision flips by ordering, `renormalise`: for each instance a number, None (censored), or a list of draws."""
+def erased(operator: str = "renormalise", **flips: list) -> pa.Table:
+    """Decision flips by ordering: for each instance a number, None (censored), or a list of draws."""
     rows = []
     for ordering, values in flips.items():
         for n, value in enumerate(values):
@@ -435,7 +435,7 @@ def erased(**flips: list) -> pa.Table:
         {
             **columns,
             "quantity": "decision_flip",
-            "operator": "renormalise",
+            "operator": operator,
             "fraction": None,
             "status": [row[4] for row in rows],
         },
@@ -459,6 +459,35 @@ def test_sooner_than_random_by_hand() -> None:
     found = lookup(summarise(given, ["no", "yes"]))
     whole = found["erasure", "attention, renormalise", "overall", "sooner_than_random"]
     assert (whole.value, whole.n) == (pytest.approx(np.mean(sooner[:3])), 3)
+
+
+def test_a_sample_counts_only_what_was_asked() -> None:
+    """Three of four texts are deleted from; one of them never flips, and the fourth is no undefined number."""
+    fixed = erased(attention=[0.2, 0.4, 0.6, None], random=[[0.3, 0.5]] * 4)
+    anew = erased("delete", attention=[0.1, None, 0.4], random=[[0.2, 0.3], [None] * 2, [0.4, 0.1]])
+    given = stored(instances=instances([0, 0, 1, 1])) | {"erasure": pa.concat_tables([fixed, anew])}
+    numbers = per_instance([given], 4)
+    assert numbers.erased["delete"].tolist() == [True, True, True, False]
+    assert numbers.erased["renormalise"].all()
+    sooner = numbers.erasure["sooner_than_random", "attention", "delete"]
+    assert sooner[[0, 2]].tolist() == [1.0, 0.25]
+    assert np.isnan(sooner[[1, 3]]).all()
+    rows = {
+        (r["subject"], r["group"], r["statistic"]): (r["value"], r["n"], r["n_undefined"])
+        for r in summarise(given, ["no", "yes"]).to_pylist()
+    }
+    of = "attention, delete"
+    assert rows[of, "overall", "mean_decision_flip"] == (pytest.approx(0.25), 2, 1)
+    assert rows[of, "predicted yes", "sooner_than_random"] == (pytest.approx(0.25), 1, 0)
+    assert rows["attention, renormalise", "overall", "mean_decision_flip"] == (pytest.approx(0.4), 3, 1)
+    [answer] = [a for a in card(summarise(given, ["no", "yes"])) if a.question == "removal"]
+    assert answer.sentence.endswith(" Deleted and encoded anew (2 texts): 62%.")
+
+
+def test_nothing_is_said_of_deleting_where_it_was_not_asked() -> None:
+    given = stored(instances=instances([0])) | {"erasure": erased(attention=[0.2], random=[[0.3]])}
+    [answer] = [a for a in card(summarise(given, ["no", "yes"])) if a.question == "removal"]
+    assert "anew" not in answer.sentence
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,8 @@ def _guide(numbers: Numbers, group: str, policy: Policy) -> Part | None:
         f"A guide that reads word by word gains {gain.value:.3f} ({spread(gain)}) of {score} by this attention over "
         f"uniform weights{_scores(numbers, group)}; more than {asked:g} is asked."
     )
-    return part(said, gain, asked, policy, wanted="above")
+    over_seeds = n_seeds(numbers, "guide", "base above uniform") >= FEWEST
+    return part(said, gain, asked, policy, wanted="above", over="seed" if over_seeds else "text")
 
 
 def _scores(numbers: Numbers, group: str) -> str:

@@ -120,6 +120,11 @@ class AttentiveModel(nn.Module):
         return self.encoding.classes
 
     @property
+    def mask_id(self) -> int:
+        """What stands in place of a masked word: the id that all unknown words share."""
+        return text.UNKNOWN
+
+    @property
     def device(self) -> torch.device:
         """Where the weights are."""
         return self.embedding.weight.device

@@ -206,10 +206,12 @@ def same_weights(found: Numbers, groups: Sequence[str], epsilon: float | None = 
 
 
 def removal(found: Numbers, groups: Sequence[str]) -> Sheet:
-    """What became of the decision when words were taken away in each order, by group."""
+    """What became of the decision when words were taken away in each order, by group; the ways to do so together."""
     rows = []
-    for subject in _subjects(found, "erasure"):
-        ordering, operator = subject.rsplit(", ", 1)
+    pairs = [subject.rsplit(", ", 1) for subject in _subjects(found, "erasure")]
+    orderings = list(dict.fromkeys(ordering for ordering, _ in pairs))
+    for ordering, operator in sorted(pairs, key=lambda pair: orderings.index(pair[0])):
+        subject = f"{ordering}, {operator}"
         for group in groups:
 
             def of(statistic: str, subject: str = subject, group: str = group) -> Number:
@@ -219,7 +221,7 @@ def removal(found: Numbers, groups: Sequence[str]) -> Sheet:
             rows.append(
                 (
                     worded(ordering),
-                    operator,
+                    _REMOVED.get(operator, operator),
                     _class(group),
                     percent(sooner.value),
                     percent_interval(sooner),
@@ -230,7 +232,15 @@ def removal(found: Numbers, groups: Sequence[str]) -> Sheet:
                 )
             )
     head = ("sooner than random", "95% interval", "words until it flips", "comprehensiveness", "sufficiency")
-    return _grouped("Words taken away", ("order", "what stays"), (*head, *_COUNTS), rows, groups)
+    return _grouped("Words taken away", ("order", "words"), (*head, *_COUNTS), rows, groups)
+
+
+_REMOVED = {
+    "renormalise": "lose attention, renormalised",
+    "zero": "lose attention, not renormalised",
+    "delete": "deleted, encoded anew",
+    "mask": "masked, encoded anew",
+}
 
 
 def evidence(found: Numbers, groups: Sequence[str]) -> Sheet:

@@ -74,7 +74,7 @@ KNOWN: Mapping[str, tuple[str, ...]] = {
         *("general-1", "general-nopunct-1", "alphanumeric-1", "clinical-1"),
     ),
     "measure": ("attention", "gradient_detached", "gradient_full", "integrated_gradients", "leave_one_out"),
-    "erasure": ("by_rank",),
+    "erasure": ("by_rank", "re_encoded"),
     "counterfactual": (
         "permuted",
         "uniform",
@@ -265,6 +265,18 @@ class RemovedByRank(Strict):
     draws: int = Field(10, ge=1, le=1000, description="random orders to compare with")
 
 
+class ReEncoded(Strict):
+    """The same with the words deleted or masked and the text encoded anew, for a sample of the texts."""
+
+    name: Literal["re_encoded"] = "re_encoded"
+    draws: int = Field(
+        5, ge=1, le=1000, description="random orders to compare with: the first ones of `by_rank`"
+    )
+    sample: int | None = Field(
+        300, ge=1, description="how many of the audited texts, drawn with the seed; all where not given"
+    )
+
+
 class Outside(BaseModel):
     """Something from outside the package, `my_module:MyMeasure`, with any parameters."""
 
@@ -272,7 +284,9 @@ class Outside(BaseModel):
     name: str
 
 
-def _named(kind: str, *, default: str = "", others: str = "") -> tuple[BeforeValidator, Discriminator]:
+def _named(
+    kind: str, *, default: str = "", others: str = "", outside: bool = True
+) -> tuple[BeforeValidator, Discriminator]:
     """A bare string becomes `{name: …}`; the name decides which parameters are allowed."""
 
     def table(value: Any) -> Any:
@@ -284,7 +298,7 @@ def _named(kind: str, *, default: str = "", others: str = "") -> tuple[BeforeVal
 
     def tag(value: Any) -> str:
         name = value.get("name") if isinstance(value, Mapping) else getattr(value, "name", None)
-        if isinstance(name, str) and ":" in name:
+        if outside and isinstance(name, str) and ":" in name:
             return "outside"
         return others if others and name in KNOWN[kind] else str(name)
 
@@ -295,6 +309,7 @@ _before_task, _tag_task = _named("task", default="planted")
 _before_model, _tag_model = _named("model", default="attentive")
 _before_measure, _tag_measure = _named("measure", others="measure")
 _before_counter, _tag_counter = _named("counterfactual")
+_before_erasure, _tag_erasure = _named("erasure", outside=False)
 
 TaskSpec = Annotated[
     Annotated[Planted, Tag("planted")]
@@ -338,13 +353,11 @@ CounterfactualSpec = Annotated[
     _tag_counter,
     _before_counter,
 ]
-
-
-def _bare(value: Any) -> Any:
-    return {"name": value} if isinstance(value, str) else value
-
-
-ErasureSpec = Annotated[RemovedByRank, BeforeValidator(_bare)]
+ErasureSpec = Annotated[
+    Annotated[RemovedByRank, Tag("by_rank")] | Annotated[ReEncoded, Tag("re_encoded")],
+    _tag_erasure,
+    _before_erasure,
+]
 
 
 def _members(union: Any) -> tuple[type[BaseModel], ...]:
@@ -358,7 +371,7 @@ PARTS: Mapping[str, tuple[type[BaseModel], ...]] = {
     "model": _members(ModelSpec),
     "train": (Train, Imitate, Hide),
     "counterfactuals": _members(CounterfactualSpec),
-    "erasures": (RemovedByRank,),
+    "erasures": _members(ErasureSpec),
 }
 """The classes that the sections of a spec may hold, in the order of a reader."""
 
@@ -379,7 +392,7 @@ class Spec(Strict):
         Measure(name="leave_one_out"),
     )
     counterfactuals: tuple[CounterfactualSpec, ...] = (Permuted(), Uniform(), Adversarial(), SameWeights())
-    erasures: tuple[ErasureSpec, ...] = (RemovedByRank(),)
+    erasures: tuple[ErasureSpec, ...] = (RemovedByRank(), ReEncoded())
     seed: int = Field(0, ge=0, lt=2**32, strict=True, description="seed of everything that is drawn")
     limit: int | None = Field(
         None, ge=1, strict=True, description="audit only so many instances, drawn with the seed"
@@ -516,7 +529,15 @@ def faults(
 
 def _fault(item: dict[str, Any], settings: Callable[[_Place], list[str]]) -> str:
     """One of pydantic's faults in our words: place, what must hold, what was found."""
-    tags = {*KNOWN["task"], *KNOWN["model"], *KNOWN["counterfactual"], *KNOWN["goal"], "measure", "outside"}
+    tags = {
+        *KNOWN["task"],
+        *KNOWN["model"],
+        *KNOWN["counterfactual"],
+        *KNOWN["erasure"],
+        *KNOWN["goal"],
+        "measure",
+        "outside",
+    }
     parts = [str(p) for i, p in enumerate(item["loc"]) if not (i and str(p) in tags)]
     place = ".".join(parts) or "spec"
     found = item.get("input")
@@ -526,9 +547,7 @@ def _fault(item: dict[str, Any], settings: Callable[[_Place], list[str]]) -> str
         case "union_tag_invalid" if item["ctx"]["tag"] == "None":
             return f"`{place}`: must be a name, or a table with a `name`, found {_short(found)}"
         case "union_tag_invalid":
-            kind = {"measures": "measure", "counterfactuals": "counterfactual", "train": "goal"}.get(
-                parts[0], parts[0]
-            )
+            kind = _KINDS.get(parts[0], parts[0])
             return f"`{place}`: {unknown_name(kind, str(item['ctx']['tag']), KNOWN[kind])}"
         case "missing":
             return f"`{place}`: must be given"
@@ -538,6 +557,8 @@ def _fault(item: dict[str, Any], settings: Callable[[_Place], list[str]]) -> str
             wanted = _WANTED.get(item["type"], f"{item['msg'][0].lower()}{item['msg'][1:]}")
             return f"`{place}`: {wanted}, found {_short(found)}"
 
+
+_KINDS = {"measures": "measure", "counterfactuals": "counterfactual", "erasures": "erasure"}
 
 _WANTED = {
     "tuple_type": "must be a list",
@@ -560,7 +581,7 @@ def _settings(loc: _Place) -> list[str]:
     """The settings that exist where an unknown one was given."""
     by_tag: dict[str, type[BaseModel]] = {
         model.model_fields["name"].default: model
-        for section in ("task", "model", "counterfactuals")
+        for section in ("task", "model", "counterfactuals", "erasures")
         for model in PARTS[section]
     }
     by_tag |= {"train": Train, "measure": Measure, "imitate": Imitate, "hide": Hide}
