@@ -41,8 +41,8 @@ class PerInstance:
     `target` is −1 where it is unknown. `largest_attention` is the largest weight, `attention_dispersion` Σ(α−ᾱ)² of
     the weights (0 where they are alike to their stored precision). `measures` are those of the table
     `importance`, `tau` and `p_value` (two-sided) by pair of them, step 0. `epsilon` is the bound that a kind of
-    counterfactual was asked with. `plausibility` is by measure and metric, a mean over annotators, and `chance` the
-    share of tokens that is evidence. `erasure` is by quantity, ordering and operator, see `_erasure`.
+    counterfactual was asked with. `plausibility` is by measure and metric, a mean over annotators; beside the measures
+    stand `chance` and `annotators`. `erasure` is by quantity, ordering and operator, see `_erasure`.
     `agreement_statuses` counts the rows of a pair by their status,
     `counterfactual_statuses` the first draws of a kind.
     """
@@ -57,7 +57,6 @@ class PerInstance:
     p_value: Mapping[tuple[str, str], Column]
     epsilon: Mapping[str, float]
     plausibility: Mapping[tuple[str, str], Column]
-    chance: Column
     erasure: Mapping[tuple[str, str, str], Column]
     agreement_statuses: Mapping[tuple[str, str], Counter[str]]
     counterfactual_statuses: Mapping[str, Counter[str]]
@@ -94,7 +93,7 @@ def per_instance(chunks: Iterable[Mapping[str, pa.Table]], n: int) -> PerInstanc
 
     ids: list[pa.Array] = []
     target, prediction = np.full(n, -1, dtype=np.int32), np.zeros(n, dtype=np.int32)
-    largest, dispersion, chance = empty(), empty(), empty()
+    largest, dispersion = empty(), empty()
     tau: dict[tuple[str, str], np.ndarray] = defaultdict(empty)
     p_value: dict[tuple[str, str], np.ndarray] = defaultdict(empty)
     folded: dict[tuple[str, str], np.ndarray] = defaultdict(empty)
@@ -113,7 +112,6 @@ def per_instance(chunks: Iterable[Mapping[str, pa.Table]], n: int) -> PerInstanc
         ids.append(found)
         target[here] = instances["target"].fill_null(-1).to_numpy()
         prediction[here] = instances["prediction"].to_numpy()
-        chance[here] = _chance(instances)
         measures |= dict.fromkeys(pc.unique(chunk["importance"]["measure"]).to_pylist())
         largest[here], dispersion[here] = _attention(chunk["importance"], found)
         for pair, rows in _by(chunk["agreement"], "measure_a", "measure_b"):
@@ -143,7 +141,6 @@ def per_instance(chunks: Iterable[Mapping[str, pa.Table]], n: int) -> PerInstanc
         p_value=dict(p_value),
         epsilon=epsilon,
         plausibility=dict(plausibility),
-        chance=chance,
         erasure=dict(erasure),
         agreement_statuses=dict(of_pairs),
         counterfactual_statuses=dict(of_kinds),
@@ -225,15 +222,6 @@ def _flips(rows: pa.Table, ids: pa.Array) -> np.ndarray:
     found = np.full((len(ids), draws.max() + 1), np.nan)
     found[_places(rows, ids), draws] = values
     return found
-
-
-def _chance(instances: pa.Table) -> np.ndarray:
-    """The share of the audited tokens that is evidence, over annotators; NaN where nobody marked any."""
-    chance = np.full(len(instances), np.nan)
-    for row, annotators in enumerate(instances["evidence"].to_pylist()):
-        if annotators and any(map(any, annotators)):
-            chance[row] = np.mean(annotators)
-    return chance
 
 
 def _column(
