@@ -81,12 +81,12 @@ def rationale_share(parts: Iterable[pa.Table]) -> float | None:
 def plausibility(instances: pa.Table, importance: pa.Table, *, share: float | None = None) -> pa.Table:
     """The table `plausibility`: how well each measure finds the tokens that are known to be the evidence.
 
-    Scored against each annotator by himself; all metrics in [0, 1]. precision_at_k: of the k highest scores, k the
-    number of evidence tokens (ties at the border count by their share). average_precision: scikit-learn's, the AUPRC.
-    token_f1 and iou_f1 of a selection: the highest scores, as many as are marked in a text of this length on
-    average, so that the size of the answer is not given away. Beside the measures: `chance`, the mean of a random order;
-    and `annotators`, the marks of each other annotator as a selection, a mean over those who marked any.
-    Texts without evidence, or with nothing else, are `not_applicable`.
+    Held against each annotator alone; all metrics in [0, 1]. precision_at_k: of the k highest scores, k the number
+    of evidence tokens. average_precision: scikit-learn's, the AUPRC. token_f1 and iou_f1: of a selection, the highest
+    scores, as many as are marked in a text of this length on average, so that the size of the answer is not given
+    away. Ties: see `stats.marked`. Beside the measures: `chance`, the mean of a random order; and `annotators`, the
+    marks of every other annotator who marked any as a selection, in the mean. Where nothing or all is marked,
+    `not_applicable`; where nobody said, no rows.
 
     Args:
         instances: the table of this name, or a part of it.

@@ -298,7 +298,9 @@ def test_precision_and_average_precision_by_hand() -> None:
     table = importance(attention=[[0.9, 0.8, 0.1, 0.2], [1.0, 2, 3, 4], [1.0, 2, 3, 4]])
     rows = plausibility(instances([0, 1, 1], marks), table).to_pylist()
     found = {
-        (r["instance_id"], r["metric"]): (r["value"], r["status"]) for r in rows if r["measure"] == "attention"
+        (r["instance_id"], r["metric"]): (r["value"], r["status"])
+        for r in rows
+        if r["measure"] == "attention"
     }
     assert found["i0", "precision_at_k"] == (0.5, "ok")
     assert found["i0", "average_precision"] == (pytest.approx((1 / 1 + 2 / 3) / 2), "ok")
