@@ -299,7 +299,14 @@ TABLES: dict[str, Table] = _tables(
                 "precision_at_k (k = number of evidence tokens), average_precision (the AUPRC), token_f1 or iou_f1 "
                 "(both of the highest scores, as many as are marked on average)",
             ),
-            Column("value", pa.float64(), "1 = all evidence first", low=0, high=1, nullable=True),
+            Column(
+                "value",
+                pa.float64(),
+                "1 = all evidence first, or it and nothing else",
+                low=0,
+                high=1,
+                nullable=True,
+            ),
             _STATUS,
         ),
         derived=True,
