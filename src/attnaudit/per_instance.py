@@ -43,8 +43,8 @@ class PerInstance:
     the weights (0 where they are alike to their stored precision). `measures` are those of the table
     `importance`, `tau` and `p_value` (two-sided) by pair of them, step 0, and `rarefied` the share of draws of 8 of
     the tokens that have a small p-value. `epsilon` is the bound that a kind of
-    counterfactual was asked with. `plausibility` is by measure and metric, a mean over annotators, and `chance` the
-    share of tokens that is evidence. `erasure` is by quantity, ordering and operator, see `_erasure`; `erased` says
+    counterfactual was asked with. `plausibility` is by measure and metric, a mean over annotators; `chance` and
+    `annotators` stand beside the measures. `erasure` is by quantity, ordering and operator, see `_erasure`; `erased` says
     by operator of which instances it was asked, since some are asked of a sample only.
     `diagnostic` is by kind, subject and quantity.
     `agreement_statuses` counts the rows of a pair by their status,
@@ -62,7 +62,6 @@ class PerInstance:
     rarefied: Mapping[tuple[str, str], Column]
     epsilon: Mapping[str, float]
     plausibility: Mapping[tuple[str, str], Column]
-    chance: Column
     erasure: Mapping[tuple[str, str, str], Column]
     diagnostic: Mapping[tuple[str, str, str], Column]
     erased: Mapping[str, Bool[np.ndarray, " instance"]]
@@ -101,7 +100,7 @@ def per_instance(chunks: Iterable[Mapping[str, pa.Table]], n: int) -> PerInstanc
 
     ids: list[pa.Array] = []
     target, prediction = np.full(n, -1, dtype=np.int32), np.zeros(n, dtype=np.int32)
-    largest, dispersion, chance = empty(), empty(), empty()
+    largest, dispersion = empty(), empty()
     tau: dict[tuple[str, str], np.ndarray] = defaultdict(empty)
     p_value: dict[tuple[str, str], np.ndarray] = defaultdict(empty)
     rarefied: dict[tuple[str, str], np.ndarray] = defaultdict(empty)
@@ -123,7 +122,6 @@ def per_instance(chunks: Iterable[Mapping[str, pa.Table]], n: int) -> PerInstanc
         ids.append(found)
         target[here] = instances["target"].fill_null(-1).to_numpy()
         prediction[here] = instances["prediction"].to_numpy()
-        chance[here] = _chance(instances)
         measures |= dict.fromkeys(pc.unique(chunk["importance"]["measure"]).to_pylist())
         largest[here], dispersion[here] = _attention(chunk["importance"], found)
         scores = _scores(chunk["importance"], found)
@@ -160,7 +158,6 @@ def per_instance(chunks: Iterable[Mapping[str, pa.Table]], n: int) -> PerInstanc
         rarefied=dict(rarefied),
         epsilon=epsilon,
         plausibility=dict(plausibility),
-        chance=chance,
         erasure=dict(erasure),
         diagnostic=dict(diagnostic),
         erased=dict(erased),
@@ -283,15 +280,6 @@ def _flips(rows: pa.Table, ids: pa.Array) -> np.ndarray:
     found = np.full((len(ids), draws.max() + 1), np.nan)
     found[_places(rows, ids), draws] = values
     return found
-
-
-def _chance(instances: pa.Table) -> np.ndarray:
-    """The share of the audited tokens that is evidence, over annotators; NaN where nobody marked any."""
-    chance = np.full(len(instances), np.nan)
-    for row, annotators in enumerate(instances["evidence"].to_pylist()):
-        if annotators and any(map(any, annotators)):
-            chance[row] = np.mean(annotators)
-    return chance
 
 
 def _column(

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from attnaudit import store
-from attnaudit.agreement import agreement, plausibility
+from attnaudit.agreement import agreement, plausibility, rationale_share
 from attnaudit.card import Answer, Policy, Use, by_class, card, uses
 from attnaudit.card.controls import Control, lead, lines
 from attnaudit.per_instance import PerInstance, per_instance
@@ -122,11 +122,13 @@ class Tables(Mapping[str, pa.Table]):
         manifest: Mapping[str, Any],
         evidence: Mapping[str, Any] | None = None,
         number: int | None = None,
+        whole: Tables | None = None,
     ) -> None:
         self._folder = folder
         self._manifest = manifest
         self._evidence = evidence
         self._number = number
+        self._whole = self if whole is None else whole
         self._known: dict[str, pa.Table] = {}
 
     def __getitem__(self, name: str) -> pa.Table:
@@ -143,7 +145,7 @@ class Tables(Mapping[str, pa.Table]):
     def chunks(self) -> Iterator[Mapping[str, pa.Table]]:
         """The same tables with the rows of some hundred instances at a time, in the order of the instances."""
         for number in store.part_numbers(self._manifest, "instances"):
-            yield Tables(self._folder, self._manifest, self._evidence, number)
+            yield Tables(self._folder, self._manifest, self._evidence, number, self._whole)
 
     @cached_property
     def per_instance(self) -> PerInstance:
@@ -151,12 +153,19 @@ class Tables(Mapping[str, pa.Table]):
         n = self._manifest["tables"].get("instances", {"rows": 0})["rows"]
         return per_instance(self.chunks(), n)
 
+    @cached_property
+    def rationale_share(self) -> float | None:
+        """The share of a text that is marked as evidence, a mean over all texts and annotators of the run."""
+        return rationale_share(chunk["instances"] for chunk in self.chunks())
+
     def _make(self, name: str) -> pa.Table:
         match name:
             case "agreement":
                 return agreement(self["importance"])
             case "plausibility":
-                return plausibility(self["instances"], self["importance"])
+                marked = self["instances"]["evidence"]
+                share = self._whole.rationale_share if marked.null_count < len(marked) else None
+                return plausibility(self["instances"], self["importance"], share=share)
             case "summary":
                 return summary(self.per_instance, self["scores"], self._manifest["classes"])
             case "diagnostic":

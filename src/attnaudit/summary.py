@@ -323,9 +323,6 @@ def _plausibility(numbers: PerInstance, groups: Sequence[_Group]) -> Iterator[_R
         for group in groups:
             inside, undefined = _defined(values, group)
             yield _row("plausibility", measure, group.name, metric, inference.mean(inside), undefined)
-    for group in groups if numbers.plausibility else ():
-        inside, undefined = _defined(numbers.chance, group)
-        yield _row("plausibility", "chance", group.name, "precision_at_k", inference.mean(inside), undefined)
 
 
 def _trainings(numbers: PerInstance, groups: Sequence[_Group], classes: Sequence[str]) -> Iterator[_Row]:

@@ -316,12 +316,26 @@ TABLES: dict[str, Table] = _tables(
         ("instance_id", "measure", "annotator", "metric"),
         (
             _ID,
-            Column("measure", pa.string(), "the measure"),
+            Column(
+                "measure",
+                pa.string(),
+                "the measure; `chance` for a random order, `annotators` for the other annotators' marks",
+            ),
             Column("annotator", pa.int32(), "whose evidence", low=0),
             Column(
-                "metric", pa.string(), "precision_at_k (k = number of evidence tokens) or average_precision"
+                "metric",
+                pa.string(),
+                "precision_at_k (k = number of evidence tokens), average_precision (the AUPRC), token_f1 or iou_f1 "
+                "(both of the highest scores, as many as are marked on average)",
             ),
-            Column("value", pa.float64(), "1 = all evidence first", low=0, high=1, nullable=True),
+            Column(
+                "value",
+                pa.float64(),
+                "1 = all evidence first, or it and nothing else",
+                low=0,
+                high=1,
+                nullable=True,
+            ),
             _STATUS,
         ),
         derived=True,

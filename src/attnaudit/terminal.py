@@ -35,6 +35,7 @@ _SHOWN = (
     ("erasure", "mean_decision_flip", "words removed until it flips"),
     ("plausibility", "precision_at_k", "precision at k"),
     ("plausibility", "average_precision", "average precision"),
+    ("plausibility", "token_f1", "token F1"),
 )
 
 

@@ -319,11 +319,15 @@ def test_precision_and_average_precision_by_hand() -> None:
     marks = [[[True, False, False, True]], [[False] * 4], None]
     table = importance(attention=[[0.9, 0.8, 0.1, 0.2], [1.0, 2, 3, 4], [1.0, 2, 3, 4]])
     rows = plausibility(instances([0, 1, 1], marks), table).to_pylist()
-    found = {(r["instance_id"], r["metric"]): (r["value"], r["status"]) for r in rows}
+    found = {
+        (r["instance_id"], r["metric"]): (r["value"], r["status"])
+        for r in rows
+        if r["measure"] == "attention"
+    }
     assert found["i0", "precision_at_k"] == (0.5, "ok")
     assert found["i0", "average_precision"] == (pytest.approx((1 / 1 + 2 / 3) / 2), "ok")
     assert found["i1", "precision_at_k"] == (None, "not_applicable")
-    assert len(found) == 4
+    assert len(found) == 8
 
 
 def test_ties_at_the_border_count_by_their_share() -> None:
@@ -331,7 +335,7 @@ def test_ties_at_the_border_count_by_their_share() -> None:
     table = importance(attention=[[1.0, 1, 1, 1]], gradient=[[2.0, 2, 1, 0]])
     rows = plausibility(instances([0], marks), table).to_pylist()
     found = {r["measure"]: r["value"] for r in rows if r["metric"] == "precision_at_k"}
-    assert found == {"attention": 0.25, "gradient": 0.5}
+    assert found == {"attention": 0.25, "gradient": 0.5, "chance": 0.25}
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 """Question 5: do the most attended words decide the prediction?
 
-Two numbers decide: words that lose their attention while the encoder's states stay, and words that are deleted so that
-the text is encoded anew. A model that attends beside what it uses is found out by the second alone: its states carry
-the words that decide to where it attends.
+Two numbers decide: words that lose their attention while the encoder's states stay, and words that are deleted so
+that the text is encoded anew. A model that attends beside what it uses is found out by the second alone: its states
+carry the words that decide to where it attends.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _QUESTION = "removal"
 
 
 def removal(numbers: Numbers, group: str, policy: Policy) -> Answer:
-    """By how often the decision flips sooner than in random orders of removal, with the states fixed and encoded anew."""
+    """By how often the decision flips sooner than in random orders, with fixed states and with the text encoded anew."""
     asked = policy.sooner_than_random
     found = {how: numbers.get(("erasure", f"attention, {how}", group, SOONER)) for how in _HOW}
     run = {how: sooner for how, sooner in found.items() if sooner is not None}

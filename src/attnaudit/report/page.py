@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from attnaudit.agreement import ANNOTATORS, CHANCE
 from attnaudit.card import Answer, Policy
 from attnaudit.card.controls import lead, lines
 from attnaudit.drawing import HEATMAP_STYLE
@@ -145,16 +146,23 @@ def _sections(
     if removed.rows:
         answer = next(a for a in result.card if a.question == "removal" and a.group == OVERALL)
         sections["removal"] = {"sentence": answer.sentence, "sheet": removed}
-    measures = list(dict.fromkeys(s for e, s, _, _ in found if e == "plausibility" and s != "chance"))
+    measures = list(
+        dict.fromkeys(s for e, s, _, _ in found if e == "plausibility" and s not in (CHANCE, ANNOTATORS))
+    )
     if measures:
         whole = {measure: of("plausibility", measure, "precision_at_k").get(OVERALL) for measure in measures}
+
+        def beside(metric: str) -> list[Number | None]:
+            subjects = ("attention", CHANCE, ANNOTATORS)
+            return [found.get(("plausibility", subject, OVERALL, metric)) for subject in subjects]
+
         sections["evidence"] = {
             "sentence": sentences.evidence(
                 {measure: number for measure, number in whole.items() if number is not None},
-                found.get(("plausibility", "chance", OVERALL, "precision_at_k")),
+                found.get(("plausibility", CHANCE, OVERALL, "precision_at_k")),
                 of("plausibility", "attention", "precision_at_k"),
             ),
-            "more": "",
+            "more": sentences.selection(*beside("token_f1"), iou=beside("iou_f1")),
             "sheet": sheets.evidence(found, groups),
             "figures": [boxes["plausibility"]],
         }

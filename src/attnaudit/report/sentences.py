@@ -429,6 +429,38 @@ def evidence(found: Mapping[str, Number], chance: Number | None, by_group: Mappi
     return text + class_difference(by_group, "precision at k of attention")
 
 
+def selection(
+    attention: Number | None,
+    chance: Number | None,
+    annotators: Number | None,
+    *,
+    iou: Sequence[Number | None],
+) -> str:
+    """How near the words picked by attention come to people's: F1, between chance and what people reach among them.
+
+    Args:
+        attention: token F1 of attention, of …
+        chance: … a random order, and of …
+        annotators: … another annotator; None where there is one alone.
+        iou: the three in the same order, as IOU F1.
+    """
+    if attention is None or attention.value is None:
+        return ""
+    text = (
+        "When as many words are picked as people mark on average, the highest by attention agree with the marked "
+        f"ones with a token F1 of {_with_interval(attention, 2)}"
+    )
+    if chance is not None and chance.value is not None:
+        text += f"; in a random order it is {_with_interval(chance, 2)}"
+    if annotators is not None and annotators.value is not None:
+        text += f", and between one annotator and another {_with_interval(annotators, 2)}"
+    spans = [None if number is None else number.value for number in iou]
+    text += f". Whole passages, as IOU F1: {decimal(spans[0], 2)}"
+    text += f", at random {decimal(spans[1], 2)}" if spans[1] is not None else ""
+    text += f", between annotators {decimal(spans[2], 2)}" if spans[2] is not None else ""
+    return f"{text}."
+
+
 # --- pieces ----------------------------------------------------------------------------------------------
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from attnaudit.agreement import ANNOTATORS, CHANCE, METRICS
 from attnaudit.report.numbers import (
     NONE,
     Number,
@@ -244,19 +245,21 @@ _REMOVED = {
 
 
 def evidence(found: Numbers, groups: Sequence[str]) -> Sheet:
-    """How well each measure finds the known evidence, by group."""
+    """How well each measure finds the known evidence, by group; a random order and other annotators last."""
     rows = []
-    for subject in _subjects(found, "plausibility"):
-        for metric in ("precision_at_k", "average_precision"):
+    for subject in sorted(_subjects(found, "plausibility"), key=(CHANCE, ANNOTATORS).__contains__):
+        for metric in METRICS:
             for group in groups:
                 number = found.get(("plausibility", subject, group, metric))
                 if number is not None:
-                    name = worded(subject)
+                    name = _NOT_MEASURES.get(subject, worded(subject))
                     row = (name, worded(metric), _class(group), decimal(number.value), interval(number))
                     rows.append((*row, *_counts(number)))
     head = ("mean", "95% interval", *_COUNTS)
     return _grouped("Known evidence found", ("measure", "score"), head, rows, groups)
 
+
+_NOT_MEASURES = {CHANCE: "a random order", ANNOTATORS: "another annotator"}
 
 _COUNTS = ("texts", "undefined")
 

@@ -38,15 +38,20 @@ from attnaudit.spec.corpora import (
     Babi3,
     Cnn,
     Diabetes,
+    Esnli,
     File,
     Hub,
     Imdb,
+    MovieRationales,
     Newsgroups,
     Planted,
     PlantedClinical,
     PlantedCloze,
+    Pronoun,
     Snli,
     Sst,
+    SstWiki,
+    YelpHat,
 )
 from attnaudit.spec.goals import Goal
 from attnaudit.spec.goals import Hide as Hide
@@ -62,6 +67,7 @@ KNOWN: Mapping[str, tuple[str, ...]] = {
         *("planted", "planted-clinical", "planted-cloze"),
         *("sst", "imdb", "newsgroups", "agnews", "ade", "adr"),
         *("snli", "babi_1", "babi_2", "babi_3", "cnn"),
+        *("movie_rationales", "yelp_hat", "esnli", "sst_wiki", "pronoun"),
         *("diabetes", "anemia"),
         *("file", "hub"),
     ),
@@ -326,6 +332,11 @@ TaskSpec = Annotated[
     | Annotated[Babi2, Tag("babi_2")]
     | Annotated[Babi3, Tag("babi_3")]
     | Annotated[Cnn, Tag("cnn")]
+    | Annotated[MovieRationales, Tag("movie_rationales")]
+    | Annotated[YelpHat, Tag("yelp_hat")]
+    | Annotated[Esnli, Tag("esnli")]
+    | Annotated[SstWiki, Tag("sst_wiki")]
+    | Annotated[Pronoun, Tag("pronoun")]
     | Annotated[Diabetes, Tag("diabetes")]
     | Annotated[Anemia, Tag("anemia")]
     | Annotated[File, Tag("file")]
