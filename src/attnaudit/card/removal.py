@@ -17,7 +17,7 @@ _QUESTION = "removal"
 
 
 def removal(numbers: Numbers, group: str, policy: Policy) -> Answer:
-    """By how often the decision flips sooner than in random orders, with fixed states and with the text encoded anew."""
+    """By how often the decision flips sooner than in random orders, with fixed states and with words deleted."""
     asked = policy.sooner_than_random
     found = {how: numbers.get(("erasure", f"attention, {how}", group, SOONER)) for how in _HOW}
     run = {how: sooner for how, sooner in found.items() if sooner is not None}
