@@ -35,12 +35,13 @@ def rewritten(
     *,
     size: int = 1000,
     change: Callable[[str, dict], dict] = lambda _, row: row,
+    stored: Sequence[str] = STORED,
     **manifest: object,
 ) -> Result:
     """The same run with some of its instances, in another order, in parts of so many, each row changed."""
     ids = [run.tables["instances"]["instance_id"][k].as_py() for k in order]
     with store.draft(run.folder.parent, f"{run.folder.name}2") as draft:
-        for name in STORED:
+        for name in stored:
             rows = run.tables[name].to_pylist()
             for number, start in enumerate(range(0, len(ids), size)):
                 held = ids[start : start + size]
