@@ -18,6 +18,7 @@ import pyarrow as pa
 from attnaudit import tables
 from attnaudit.between import NOT_RUN, OTHER_TEXT, OTHER_TOKENS, TOO_SHORT, Between, between
 from attnaudit.card import Answer, Policy
+from attnaudit.errors import DataError
 from attnaudit.per_instance import RANDOM, SOONER, PerInstance
 from attnaudit.result import Result
 from attnaudit.stats import inference
@@ -93,10 +94,16 @@ def compare(a: Result, b: Result, *, seed: int = 0) -> Comparison:
         seed: of what is drawn: resamples, sign flips and permuted attentions.
 
     Raises:
-        DataError: no text is in both.
+        DataError: no text is in both, or only other ones under the same ids.
         StoreError: a part of a run is missing or altered.
     """
     distances = between(a, b, seed=seed)
+    if (distances.attention_status == OTHER_TEXT).all():
+        raise DataError(
+            f"{a.folder} and {b.folder}: each of the {len(distances)} common ids stands for another text, so there is "
+            "nothing to compare in pairs. Compare runs on the same corpus; of a generated one, with the same settings "
+            "and seed"
+        )
     settings = _settings(a, b)
     return Comparison(
         a=a,
