@@ -100,8 +100,8 @@ def compare(a: Result, b: Result, *, seed: int = 0) -> Comparison:
     distances = between(a, b, seed=seed)
     if (distances.attention_status == OTHER_TEXT).all():
         raise DataError(
-            f"{a.folder} and {b.folder}: each of the {len(distances)} common ids stands for another text, so there is "
-            "nothing to compare in pairs. Compare runs on the same corpus; of a generated one, with the same settings "
+            f"{a.folder} and {b.folder}: each of the {len(distances)} common ids stands for another text, so nothing "
+            "can be compared in pairs. Compare runs on the same corpus; of a generated one, with the same settings "
             "and seed"
         )
     settings = _settings(a, b)

@@ -58,9 +58,7 @@ def show_comparison(found: Comparison, *, width: int | None = None) -> None:
     ]
     console.print(table_of(apart, "how far apart", "value (95% interval)", "texts", "undefined"))
     console.print(_wide(found) if console.width >= _WIDE else _narrow(found))
-    console.print(
-        "A word is said by the p-value after Holm, over all rows, and the interval.", highlight=False
-    )
+    console.print(printable(_RULE if console.width >= _WIDE else f"{_RULE} {_ELSEWHERE}"), highlight=False)
     for note in found.notes:
         console.print(f"[yellow]note[/] {printable(note)}", highlight=False)
 

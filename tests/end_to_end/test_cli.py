@@ -288,6 +288,7 @@ def test_module_and_script_are_the_same_and_quiet_without_a_terminal(tmp_path: P
     assert json.loads(again.stdout) == json.loads(done.stdout)
 
 
+@pytest.mark.slow
 def test_two_runs_are_compared(command: Command, spec_file: Path, tmp_path: Path) -> None:
     small = ("run", spec_file, "--json", "--epochs", 1)
     first, second = (
