@@ -20,8 +20,8 @@ def tables_page() -> str:
         "",
         "Made from `attnaudit.tables` by `make docs`; the Parquet files carry the same texts in their metadata.",
         "A value that does not exist is null, and `status` says why. Tables marked *derived* are computed from the",
-        f"stored ones whenever a run is opened. Schema version {tables.SCHEMA_VERSION}. The last table is made from "
-        "several runs, by `attnaudit reproduce`.",
+        f"stored ones whenever a run is opened. Schema version {tables.SCHEMA_VERSION}. The last tables are made "
+        "from several runs, by `attnaudit reproduce` and `attnaudit compare`.",
         "",
         f"A `status` is one of: {', '.join(f'`{status}`' for status in tables.STATUSES)}.",
     ]

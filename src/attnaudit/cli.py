@@ -416,6 +416,31 @@ def check(
 
 
 @app.command()
+def compare(
+    a: Annotated[str, typer.Argument(metavar="A", help="A run folder, or the name of one in the store.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="Another run on the same texts.")],
+    output: Annotated[Path | None, typer.Option(help="Also write it as Markdown into this .md file.")] = None,
+    store: Store = Path("runs"),
+    as_json: AsJson = False,
+) -> None:
+    """Hold two runs on the same texts against each other: every difference with its interval, in pairs."""
+    from attnaudit import compare_document
+    from attnaudit.compare import compare as compared
+    from attnaudit.terminal_compare import show_comparison
+
+    where = output and compare_document.checked(output)
+    found = compared(_open(a, store), _open(b, store))
+    if where is not None:
+        compare_document.write_comparison(found, where)
+    if as_json:
+        print(json.dumps(compare_document.plain(found), ensure_ascii=False, indent=1))
+        return
+    show_comparison(found)
+    if where is not None:
+        print(where)
+
+
+@app.command()
 def data(
     as_json: AsJson = False,
     table: Annotated[

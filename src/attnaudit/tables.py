@@ -414,6 +414,41 @@ ACROSS_RUNS: dict[str, Table] = _tables(
         ),
         derived=True,
     ),
+    Table(
+        "comparison",
+        "One number of run A against the same number of run B, on the texts that both audited.",
+        ("experiment", "subject", "group", "statistic"),
+        (
+            Column("experiment", pa.string(), "quality, agreement, permutation, …"),
+            Column("subject", pa.string(), "what was measured or compared"),
+            Column("group", pa.string(), "`overall`, or `class CLASS` (the gold class)"),
+            Column("statistic", pa.string(), "accuracy, mean, median …"),
+            Column("value_a", pa.float64(), "of run A; null where there is none", nullable=True),
+            Column("value_b", pa.float64(), "of run B", nullable=True),
+            Column("difference", pa.float64(), "value_a − value_b", nullable=True),
+            Column("low", pa.float64(), "lower end of its 95% interval over texts", nullable=True),
+            Column("high", pa.float64(), "upper end", nullable=True),
+            Column(
+                "p_value",
+                pa.float64(),
+                "two-sided, were it as likely that each pair stands the other way round",
+                low=0,
+                high=1,
+                nullable=True,
+            ),
+            Column(
+                "p_value_holm",
+                pa.float64(),
+                "the same, adjusted after Holm for all rows of this table",
+                low=0,
+                high=1,
+                nullable=True,
+            ),
+            Column("n", pa.int64(), "number of texts with a value in both runs", low=0),
+            Column("n_undefined", pa.int64(), "number of common texts without", low=0),
+        ),
+        derived=True,
+    ),
 )
 """Tables made from several runs; no run folder holds them."""
 

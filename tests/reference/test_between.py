@@ -35,12 +35,14 @@ def rewritten(
     *,
     size: int = 1000,
     change: Callable[[str, dict], dict] = lambda _, row: row,
+    stored: Sequence[str] = STORED,
     **manifest: object,
 ) -> Result:
     """The same run with some of its instances, in another order, in parts of so many, each row changed."""
     ids = [run.tables["instances"]["instance_id"][k].as_py() for k in order]
-    with store.draft(run.folder.parent, f"{run.folder.name}2") as draft:
-        for name in STORED:
+    free = f"{run.folder.name}-{len(list(run.folder.parent.iterdir()))}"
+    with store.draft(run.folder.parent, free) as draft:
+        for name in stored:
             rows = run.tables[name].to_pylist()
             for number, start in enumerate(range(0, len(ids), size)):
                 held = ids[start : start + size]
@@ -55,7 +57,7 @@ def rewritten(
                     tables.check(name, pa.Table.from_pylist(some, run.tables[name].schema)),
                 )
         draft.finish({**run.manifest, **manifest})
-    return Result.open(run.folder.parent / f"{run.folder.name}2")
+    return Result.open(run.folder.parent / free)
 
 
 def attention(run: Result) -> dict[str, np.ndarray]:
