@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import shlex
 import signal
 import sys
@@ -18,6 +19,7 @@ from attnaudit import memory as limits
 from attnaudit.errors import AuditError, SpecError, unknown_name
 from attnaudit.harmless import printable
 from attnaudit.spec import KNOWN, AdversarialSearch, Spec, merged, read_values
+from attnaudit.spec.companions import KINDS, Companions
 from attnaudit.spec.policy import Policy
 from attnaudit.terminal import progress_bars, show, table_of
 
@@ -30,6 +32,7 @@ app = typer.Typer(
 )
 
 _DATA, _MODEL, _QUESTIONS, _WHERE = "Data", "Model and training", "Questions", "Where and how"
+_BESIDE = "Card"
 
 
 class Device(StrEnum):
@@ -54,6 +57,50 @@ Memory = Annotated[
         rich_help_panel=_WHERE,
     ),
 ]
+Seeds = Annotated[
+    int,
+    typer.Option(
+        "--seeds", min=1, max=100, help="Trainings in all, each from another seed.", rich_help_panel=_BESIDE
+    ),
+]
+Beside = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--with",
+        help=f"Also train: {', '.join(KINDS)}; repeat, or give several with commas.",
+        rich_help_panel=_BESIDE,
+    ),
+]
+Hidden = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--hide",
+        metavar="WORD",
+        help="A word for `--with deception` to hide; repeat for several. The evidence where it is known, else.",
+        rich_help_panel=_BESIDE,
+    ),
+]
+NoControls = Annotated[
+    bool,
+    typer.Option("--no-controls", help="Leave out the controls with known truth.", rich_help_panel=_BESIDE),
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Trainings at a time, a process each (as many as there are cores).",
+        rich_help_panel=_BESIDE,
+    ),
+]
+PolicyFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--policy",
+        metavar="FILE",
+        help="Thresholds, uses and what is required: TOML or YAML.",
+        rich_help_panel=_BESIDE,
+    ),
+]
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON object and nothing else.", rich_help_panel=_WHERE)
 ]
@@ -63,7 +110,8 @@ Run = Annotated[str, typer.Argument(metavar="RUN", help="A run folder, or the na
 @app.command()
 def demo(store: Store = Path("runs"), threads: Threads = 1, as_json: AsJson = False) -> None:
     """Train and audit a small model on the generated corpus `planted`; needs no data and no network."""
-    _audit(Spec(), store, Device.cpu, threads, limits.DEFAULT, as_json=as_json)
+    where = _Where(store, Device.cpu, threads, limits.DEFAULT)
+    _audit(Spec(), where, Companions(), None, as_json=as_json)
 
 
 @app.command()
@@ -176,6 +224,12 @@ def run(
             rich_help_panel=_QUESTIONS,
         ),
     ] = None,
+    seeds: Seeds = 1,
+    beside: Beside = None,
+    hide: Hidden = None,
+    no_controls: NoControls = False,
+    policy: PolicyFile = None,
+    jobs: Jobs = None,
     store: Store = Path("runs"),
     device: Annotated[
         Device, typer.Option(help="Where torch computes.", rich_help_panel=_WHERE)
@@ -211,7 +265,9 @@ def run(
     if search and all(entry.name != "adversarial_search" for entry in asked.counterfactuals):
         with_search = (*asked.counterfactuals, AdversarialSearch())
         asked = asked.model_copy(update={"counterfactuals": with_search})
-    _audit(asked, store, device, threads, limits.size_of(memory), as_json=as_json)
+    companions = _companions(seeds, beside, hide, controls=not no_controls)
+    where = _Where(store, device, threads, limits.size_of(memory), jobs)
+    _audit(asked, where, companions, policy and Policy.read(policy), as_json=as_json)
 
 
 @app.command()
@@ -356,12 +412,6 @@ class CardFormat(StrEnum):
     json = "json"
 
 
-PolicyFile = Annotated[
-    Path | None,
-    typer.Option("--policy", metavar="FILE", help="Thresholds, uses and what is required: TOML or YAML."),
-]
-
-
 @app.command()
 def card(
     run: Run,
@@ -372,13 +422,26 @@ def card(
     output: Annotated[
         Path | None, typer.Option(help="A file for the Markdown or JSON, instead of standard output.")
     ] = None,
+    seeds: Seeds = 1,
+    beside: Beside = None,
+    hide: Hidden = None,
+    jobs: Jobs = None,
     store: Store = Path("runs"),
+    threads: Threads = 1,
+    memory: Memory = "1GB",
 ) -> None:
-    """Print the evidence card of a run: what its attention may be used for, and the five questions."""
+    """Print the evidence card of a run: what its attention may be used for, and the five questions.
+
+    With --seeds or --with what is missing is trained first, beside the run and from its own spec.
+    """
     from attnaudit.card_text import markdown, plain
     from attnaudit.terminal_card import show_card
 
-    asked = _policy(policy)
+    asked = policy and Policy.read(policy)
+    if seeds > 1 or beside:
+        found = _open(run, store)
+        where = _Where(found.folder.parent, Device.cpu, threads, limits.size_of(memory), jobs)
+        _gather(found, where, _companions(seeds, beside, hide), asked, quiet=False)
     if written_as is CardFormat.terminal:
         if output is not None:
             raise SpecError("`--output` needs `--format markdown` or `--format json`")
@@ -406,7 +469,8 @@ def check(
     from attnaudit.card_text import plain_check
     from attnaudit.terminal_card import show_check
 
-    asked, result = _policy(policy), _open(run, store)
+    result = _open(run, store)
+    asked = Policy.read(policy) if policy else result.policy
     found = held(result.answers(asked), result.controls, asked)
     if as_json:
         print(json.dumps(plain_check(found, result.controls, asked), ensure_ascii=False, indent=1))
@@ -512,16 +576,37 @@ def _stop(number: int, _frame: object) -> None:
     raise _Stopped(number)
 
 
-def _audit(spec: Spec, store: Path, device: Device, threads: int, memory: int, *, as_json: bool) -> None:
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Where:
+    """Where the work is done; `jobs` are processes at a time, as many as there are cores where not given."""
+
+    store: Path
+    device: Device
+    threads: int
+    memory: int
+    jobs: int | None = None
+
+
+def _audit(
+    spec: Spec, where: _Where, companions: Companions, policy: Policy | None, *, as_json: bool
+) -> None:
     from attnaudit.report import write_report
     from attnaudit.run import audit
+    from attnaudit.studies.gather import plan
 
+    plan(spec, where.store, companions)  # what cannot be trained is said before anything is
     if spec.modules:
         sys.path.append(str(Path.cwd()))  # a script's own folder is not the one it is started in
     with progress_bars(quiet=as_json) as progress:
         result = audit(
-            spec, store=store, device=device.value, threads=threads, memory=memory, progress=progress
+            spec,
+            store=where.store,
+            device=where.device.value,
+            threads=where.threads,
+            memory=where.memory,
+            progress=progress,
         )
+    result = _gather(result, where, companions, policy, quiet=as_json)
     try:
         written = write_report(result)
     except AuditError as error:
@@ -534,6 +619,35 @@ def _audit(spec: Spec, store: Path, device: Device, threads: int, memory: int, *
         return
     show(result)
     print(f"run     {result.folder}\nreport  {written}")
+
+
+def _gather(result: Any, where: _Where, companions: Companions, policy: Policy | None, *, quiet: bool) -> Any:
+    """The run with what its companions add; the reason of each that failed is said and the rest is kept."""
+    from attnaudit.studies.gather import gather
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with progress_bars(quiet=quiet) as progress:
+        gathered = gather(
+            result,
+            companions,
+            policy=policy,
+            device=where.device.value,
+            threads=where.threads,
+            memory=where.memory,
+            jobs=where.jobs or max(1, cores // where.threads),
+            progress=progress,
+        )
+    for name, reason in (gathered.evidence or {}).get("failed", {}).items():
+        console = Console(stderr=True, soft_wrap=True)
+        console.print(f"[yellow]note[/] {printable(f'{name} was left out: {reason}')}", highlight=False)
+    return gathered
+
+
+def _companions(
+    seeds: int, beside: list[str] | None, hide: list[str] | None, *, controls: bool = True
+) -> Companions:
+    given = {"seeds": seeds, "kinds": _split(beside), "hide": hide or [], "controls": controls}
+    return Companions.parse(given)
 
 
 def _plain(result: Any, report_path: Path | None) -> dict[str, Any]:
@@ -564,10 +678,6 @@ def _plain(result: Any, report_path: Path | None) -> dict[str, Any]:
         "card": answers,
         "uses": plain_uses(result.uses()),
     }
-
-
-def _policy(path: Path | None) -> Policy:
-    return Policy() if path is None else Policy.read(path)
 
 
 def _write(text: str, path: Path | None) -> None:

@@ -14,7 +14,7 @@ import pyarrow as pa
 from attnaudit import store
 from attnaudit.agreement import agreement, plausibility, rationale_share
 from attnaudit.card import Answer, Policy, Use, by_class, card, uses
-from attnaudit.card.controls import Control, lead, lines
+from attnaudit.card.controls import Control, controls_of, lead, lines
 from attnaudit.per_instance import PerInstance, per_instance
 from attnaudit.spec import Spec
 from attnaudit.summary import OVERALL, summary
@@ -71,21 +71,28 @@ class Result:
 
     @property
     def card(self) -> list[Answer]:
-        """The answers by the default policy, overall and by predicted class."""
+        """The answers by the policy of the run, overall and by predicted class."""
         return self.answers()
 
     def answers(self, policy: Policy | None = None) -> list[Answer]:
-        """The answers by a policy, overall and by predicted class."""
-        return card(self.tables["summary"], self.groups, policy)
+        """The answers by a policy (that of the run where none is given), overall and by predicted class."""
+        return card(self.tables["summary"], self.groups, policy or self.policy)
 
     def uses(self, policy: Policy | None = None) -> list[Use]:
         """What the answers allow this attention to be used for, by a policy."""
+        policy = policy or self.policy
         return uses(self.answers(policy), policy)
 
     @property
     def controls(self) -> tuple[Control, ...]:
-        """Models whose right answers are known, and what they were given; none in this version."""
-        return ()
+        """Models whose right answers are known, and what they were given; none where they were not run."""
+        return controls_of(self.evidence or {})
+
+    @property
+    def policy(self) -> Policy:
+        """The policy that was given with the run, else the default one."""
+        given = (self.evidence or {}).get("policy")
+        return Policy() if given is None else Policy.parse(given, source=f"{self.folder}: policy")
 
     def _repr_html_(self) -> str:
         answers = self.card

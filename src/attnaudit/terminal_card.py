@@ -28,7 +28,7 @@ def console_of(width: int | None = None) -> Console:
 
 def show_card(result: Result, policy: Policy | None = None, *, width: int | None = None) -> None:
     """The card of a run on standard output."""
-    policy = policy or Policy()
+    policy = policy or result.policy
     console = console_of(width)
     answers, found = result.answers(policy), result.uses(policy)
     data = result.manifest["data"]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from attnaudit.card.answer import Verdict
 from attnaudit.summary import OVERALL
@@ -57,6 +58,21 @@ class Control:
         open_ = sum(one.found not in one.expected for one in self.answers)
         left = f", {open_} of them left open" if open_ else ""
         return f"{self.name} passed: {counted(len(self.answers), 'answer')} as expected{left}. {self.about}"
+
+
+def controls_of(evidence: Mapping[str, Any]) -> tuple[Control, ...]:
+    """The controls that stand in the manifest of the evidence of a run."""
+    return tuple(
+        Control(
+            control["name"],
+            control["about"],
+            tuple(
+                ControlAnswer(**{**answer, "expected": tuple(answer["expected"])})
+                for answer in control["answers"]
+            ),
+        )
+        for control in evidence.get("controls", ())
+    )
 
 
 NOT_RUN = "Controls were not run, so nothing here shows that the audit tells good attention from bad."

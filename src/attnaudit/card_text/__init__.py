@@ -22,7 +22,7 @@ from attnaudit.wording import counted, quality_line
 
 def markdown(result: Result, policy: Policy | None = None) -> str:
     """The card as Markdown, to be pasted in a model card; names from the data cannot become markup."""
-    policy = policy or Policy()
+    policy = policy or result.policy
     answers = result.answers(policy)
     return _template().render(
         manifest=result.manifest,
@@ -38,7 +38,7 @@ def markdown(result: Result, policy: Policy | None = None) -> str:
 
 def plain(result: Result, policy: Policy | None = None) -> dict[str, Any]:
     """The card as plain values, as `attnaudit card --format json` prints them; `docs/check.md` says what they are."""
-    policy = policy or Policy()
+    policy = policy or result.policy
     manifest = result.manifest
     data, model = manifest["data"], manifest.get("model", {})
     return {

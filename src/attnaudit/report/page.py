@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from attnaudit.agreement import ANNOTATORS, CHANCE
-from attnaudit.card import Answer, Policy
+from attnaudit.card import Answer
 from attnaudit.card.controls import lead, lines
 from attnaudit.drawing import HEATMAP_STYLE
 from attnaudit.drawing.by_instance import adversary_kind, epsilons, gradient_measure
@@ -57,7 +57,7 @@ def _content(result: Result) -> dict[str, Any]:
     groups = result.groups
     n = len(result.per_instance)
     boxes = {name: figure_box(result, name) for name in _FIGURES}
-    policy = Policy()
+    policy = result.policy
     uses = result.uses(policy)
     return {
         "title": f"Attention audit of {manifest['data']['corpus']}",

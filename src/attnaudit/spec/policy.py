@@ -20,7 +20,7 @@ QUESTIONS = ("agreement", "exclusiveness", "necessity", "consistency", "removal"
 
 USES: Mapping[str, tuple[str, ...]] = {
     "ranking words": ("agreement", "removal"),
-    "showing a heat map": ("agreement", "exclusiveness", "removal", "consistency"),
+    "showing a heat map": ("agreement", "removal", "consistency"),
     "claiming what caused the decision": QUESTIONS,
 }
 """The uses of attention that a policy knows unless it names its own."""
@@ -28,8 +28,8 @@ USES: Mapping[str, tuple[str, ...]] = {
 USE_REASONS: Mapping[str, str] = {
     "ranking words": "Our choice, because an order of words is of use where other measures give much the same order, "
     "and where its first words are those that decide.",
-    "showing a heat map": "Our choice, because who sees shades takes them for how this model weighs these words: "
-    "the same weights on other words must not do as well, and another training must not give another picture.",
+    "showing a heat map": "Our choice, because who sees shades takes them for what such a model looks at: another "
+    "training must not give another picture. That it is the only picture is not asked (Wiegreffe & Pinter 2019).",
     "claiming what caused the decision": "Our choice, because what a model can do without was not the cause; so all "
     "five are asked, and even then they allow the claim and do not prove it.",
 }

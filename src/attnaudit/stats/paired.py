@@ -110,7 +110,7 @@ def score_difference(
 
 
 def _right(target: Classes, prediction: Classes, index: int | None) -> Float[np.ndarray, "instance column"]:
-    """What is right, and of how much it is a share; of a class twice those right, and those that have it or get it."""
+    """What is right, and of how much that is a share; of a class twice that, and what has it or is given it."""
     if index is None:
         return np.stack([prediction == target, np.ones(len(target))], axis=1).astype(np.float64)
     gold, given = target == index, prediction == index

@@ -19,8 +19,9 @@ from attnaudit.companions import BASE, compared, hidden_mass
 from attnaudit.core import Progress, silent
 from attnaudit.errors import SpecError
 from attnaudit.result import Result
-from attnaudit.spec import Attentive, Hide, Imitate, Measure, Spec
+from attnaudit.spec import NUMBERS_VERSION, Attentive, Hide, Imitate, Measure, Spec
 from attnaudit.spec.companions import Companions
+from attnaudit.spec.policy import Policy
 from attnaudit.studies import controls
 from attnaudit.sweep import sweep
 
@@ -111,6 +112,7 @@ def gather(
     result: Result,
     asked: Companions,
     *,
+    policy: Policy | None = None,
     device: str = "cpu",
     threads: int = 1,
     memory: int = limits.DEFAULT,
@@ -125,6 +127,7 @@ def gather(
     Args:
         result: a finished run; its store, the folder around it, gets the other runs.
         asked: what is to be trained beside it.
+        policy: thresholds and uses that the card of this run goes by from now on; else as before.
         device: where torch computes in each worker.
         threads: compute threads of each worker.
         memory: bytes that the results in between of one batch may take in each worker.
@@ -140,26 +143,34 @@ def gather(
         asked = asked.with_earlier(Companions.model_validate(before["asked"]))
     base = result.spec
     planned = plan(base, result.folder, asked)
-    known = controls.CONTROLS if asked.controls else ()
-    if before is not None and before["asked"] == asked.model_dump(mode="json") and not before["failed"]:
+    store, cache = result.folder.parent, controls.place(result.folder.parent)
+    ready = {known.name: controls.kept(known, cache) for known in controls.CONTROLS if asked.controls}
+    about = {
+        "of": result.manifest["manifest_sha256"],
+        "numbers_version": NUMBERS_VERSION,
+        "asked": asked.model_dump(mode="json"),
+        "seed": base.training_seed,
+        "policy": (policy or result.policy).plain(),
+    }
+    if before is not None and not before["failed"] and all(before[key] == about[key] for key in about):
         return result
-    store, kept = result.folder.parent, controls.place(result.folder.parent)
+    known = [one for one in controls.CONTROLS if one.name in ready and ready[one.name] is None]
     runner = _Runner(device, threads, memory, jobs, progress)
     # Short as they are, the controls come last: so every core has work until the end.
     folders, failed = runner.run(
         [(f"{t.kind} {t.subject}", t.spec, store) for t in planned]
-        + [(f"control {one.name}", one.spec(), kept) for one in known]
+        + [(f"control {one.name}", one.spec(), cache) for one in known]
     )
     trained = [(t, folders[f"{t.kind} {t.subject}"]) for t in planned if f"{t.kind} {t.subject}" in folders]
     second = _guided_by_imitations(base, [(t, f) for t, f in trained if t.kind == "imitation"], asked)
     more, also_failed = runner.run([(f"{t.kind} {t.subject}", t.spec, store) for t in second])
     trained += [(t, more[f"{t.kind} {t.subject}"]) for t in second if f"{t.kind} {t.subject}" in more]
-    answers = [
-        controls.answered(one, Result.open(folders[f"control {one.name}"]))
-        for one in known
-        if f"control {one.name}" in folders
-    ]
-    _write(result, asked, trained, failed | also_failed, answers)
+    for one in known:
+        if (folder := folders.get(f"control {one.name}")) is not None:
+            ready[one.name] = controls.keep(one, Result.open(folder), cache)
+    about["failed"] = failed | also_failed
+    about["controls"] = [answers for answers in ready.values() if answers is not None]
+    _write(result, asked, trained, about)
     return Result.open(result.folder)
 
 
@@ -205,20 +216,15 @@ def _write(
     result: Result,
     asked: Companions,
     trained: Sequence[tuple[Training, Path]],
-    failed: Mapping[str, str],
-    answers: Sequence[Mapping[str, Any]],
+    about: Mapping[str, Any],
 ) -> None:
     """The folder `evidence` of a run, in the place of an earlier one."""
     about = {
-        "of": result.manifest["manifest_sha256"],
-        "asked": asked.model_dump(mode="json"),
-        "seed": result.spec.training_seed,
+        **about,
         "trainings": [
             {"kind": t.kind, "subject": t.subject, "run": folder.name, **_seconds(folder)}
             for t, folder in trained
         ],
-        "failed": dict(failed),
-        "controls": list(answers),
     }
     with stored.draft(result.folder, stored.EVIDENCE, about, replace=True) as draft:
         for place, (training, folder) in enumerate(trained):
