@@ -267,7 +267,7 @@ def run(
         asked = asked.model_copy(update={"counterfactuals": with_search})
     companions = _companions(seeds, beside, hide, controls=not no_controls)
     where = _Where(store, device, threads, limits.size_of(memory), jobs)
-    _audit(asked, where, companions, policy and Policy.read(policy), as_json=as_json)
+    _audit(asked, where, companions, _policy(policy), as_json=as_json)
 
 
 @app.command()
@@ -437,7 +437,7 @@ def card(
     from attnaudit.card_text import markdown, plain
     from attnaudit.terminal_card import show_card
 
-    asked = policy and Policy.read(policy)
+    asked = _policy(policy)
     if seeds > 1 or beside:
         found = _open(run, store)
         where = _Where(found.folder.parent, Device.cpu, threads, limits.size_of(memory), jobs)
@@ -470,7 +470,7 @@ def check(
     from attnaudit.terminal_card import show_check
 
     result = _open(run, store)
-    asked = Policy.read(policy) if policy else result.policy
+    asked = _policy(policy) or result.policy
     found = held(result.answers(asked), result.controls, asked)
     if as_json:
         print(json.dumps(plain_check(found, result.controls, asked), ensure_ascii=False, indent=1))
@@ -678,6 +678,10 @@ def _plain(result: Any, report_path: Path | None) -> dict[str, Any]:
         "card": answers,
         "uses": plain_uses(result.uses()),
     }
+
+
+def _policy(path: Path | None) -> Policy | None:
+    return None if path is None else Policy.read(path)
 
 
 def _write(text: str, path: Path | None) -> None:
