@@ -14,7 +14,10 @@ def removal(numbers: Numbers, group: str, policy: Policy) -> Answer:
     asked = policy.sooner_than_random
     sooner = numbers.get(("erasure", "attention, renormalise", group, SOONER))
     if sooner is None:
-        return not_answered(_QUESTION, group, "not run", "Words were not erased in order of attention.")
+        said = (
+            "Words were not erased in order of attention; a run does so unless its spec has other `erasures`."
+        )
+        return not_answered(_QUESTION, group, "not run", said)
     if sooner.value is None:
         said = "No order of removal changes any decision here, so none can be said to find the words."
         return not_answered(_QUESTION, group, "undetermined", said, threshold=asked)
