@@ -22,7 +22,10 @@ def removal(numbers: Numbers, group: str, policy: Policy) -> Answer:
     found = {how: numbers.get(("erasure", f"attention, {how}", group, SOONER)) for how in _HOW}
     run = {how: sooner for how, sooner in found.items() if sooner is not None}
     if not run:
-        return not_answered(_QUESTION, group, "not run", "Words were not erased in order of attention.")
+        said = (
+            "Words were not erased in order of attention; a run does so unless its spec has other `erasures`."
+        )
+        return not_answered(_QUESTION, group, "not run", said)
     parts = [
         part(_said(how, sooner, asked), sooner, asked, policy)
         for how, sooner in run.items()

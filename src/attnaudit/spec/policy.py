@@ -84,7 +84,7 @@ class Policy(Strict):
         0.01,
         ge=-1,
         le=1,
-        description="necessity: least score (accuracy, or F1 of a class) that is lost where attention is uniform "
+        description="necessity: least score (accuracy; by class, F1) that is lost where attention is uniform "
         "from training on. Our choice, because a point in a hundred is about what another seed alone changes.",
     )
     seed_distance: float = Field(
