@@ -202,7 +202,8 @@ def _re_encoded_clause(numbers: _Numbers, group: str) -> str:
     sooner = numbers.get(("erasure", "attention, delete", group, SOONER))
     if sooner is None or sooner.value is None:
         return ""
-    return f" Deleted and encoded anew ({sooner.n:,} {'text' if sooner.n == 1 else 'texts'}): {sooner.value:.0%}."
+    texts = "1 text" if sooner.n == 1 else f"{sooner.n:,} texts"
+    return f" Deleted in order of attention and encoded anew ({texts}): {sooner.value:.0%}."
 
 
 def _far(numbers: _Numbers, group: str) -> str:
