@@ -30,7 +30,6 @@ _REVIEWS = {
     "negation": 0,
     "noise": 0,
 }
-_SMALL = {"embedding": 32, "hidden": 32}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +54,10 @@ CONTROLS: tuple[Known, ...] = (
         "One word decides each generated review, and a token-wise model attends to it.",
         {
             **_QUESTIONS,
-            "task": _REVIEWS,
-            "model": {"encoder": "average", **_SMALL},
-            "train": {"epochs": 8, "learning_rate": 0.01},
+            "task": {**_REVIEWS, "train": 1600},
+            # More texts, slower: a model that is too sure takes one class for granted, and then has no words for it.
+            "model": {"encoder": "average", "embedding": 64, "hidden": 64},
+            "train": {"epochs": 8, "learning_rate": 0.003},
         },
         {"agreement": "supported", "exclusiveness": "not supported", "removal": "supported"},
     ),
@@ -67,7 +67,7 @@ CONTROLS: tuple[Known, ...] = (
         {
             **_QUESTIONS,
             "task": _REVIEWS,
-            "model": {"encoder": "bilstm", **_SMALL},
+            "model": {"encoder": "bilstm", "embedding": 32, "hidden": 32},
             "train": {"epochs": 8, "learning_rate": 0.01, "goal": {"name": "hide", "weight": 1.0}},
         },
         {"agreement": "not supported", "exclusiveness": "not supported", "removal": "not supported"},
