@@ -20,6 +20,7 @@ from attnaudit.result import Result
 from attnaudit.spec import NUMBERS_VERSION
 from attnaudit.studies import controls
 from attnaudit.sweep import sweep
+from attnaudit.wording import counted
 
 Answers = Counter[str]
 """How many seeds got an answer as declared, one that leaves it open, and one that contradicts it."""
@@ -93,7 +94,7 @@ def page(
             "",
             f"## {known.name}",
             "",
-            f"{known.about} {made[known.name]} seeds.",
+            f"{known.about} From {counted(made[known.name], 'seed')}.",
             "",
             "| question | declared | texts | " + " | ".join(COLUMNS) + " |",
             "|---|---|---|" + "---|" * len(COLUMNS),

@@ -12,6 +12,11 @@ from sklearn.metrics import accuracy_score, f1_score
 from attnaudit.stats import inference
 from attnaudit.stats.paired import paired_difference, score, score_difference
 from attnaudit.trainings import BASE, Columns, Group, Row, trainings
+from benchmarks.calibration import (
+    difference_by_counts,
+    paired_trainings_coverage,
+    score_difference_coverage,
+)
 
 N = 24
 DRAW = np.random.default_rng(7)
@@ -266,3 +271,30 @@ def test_texts_without_a_known_class_are_left_out_of_scores() -> None:
         "uniform model", "uniform model", "overall", "score_difference"
     ]
     assert (nothing.value, nothing.low, nothing.n) == (None, None, 0)
+
+
+# --- coverage: `python -m benchmarks.calibration` has it at length ---------------------------------------
+
+
+@pytest.mark.parametrize(("k", "n"), [(3, 200), (5, 500)])
+def test_intervals_over_pairs_of_trainings_hold_the_true_difference(k: int, n: int) -> None:
+    assert paired_trainings_coverage(k, n, 4000) == pytest.approx(0.95, abs=0.012)
+
+
+@pytest.mark.parametrize("rarity", [0.5, 0.2])
+def test_intervals_of_a_difference_of_scores_hold_the_true_one(rarity: float) -> None:
+    for share in score_difference_coverage(200, rarity, 1000, difference=difference_by_counts):
+        assert 0.93 <= share <= 0.97, share
+
+
+def test_the_quick_way_to_that_coverage_is_the_same_interval() -> None:
+    draw = np.random.default_rng(11)
+    target = draw.integers(0, 2, 250)
+    a, b = (np.where(draw.random(250) < q, target, 1 - target) for q in (0.85, 0.7))
+    for index in (None, 0, 1):
+        found, quick = (
+            score_difference(target, a, b, index),
+            difference_by_counts(target, a, b, index, seed=3),
+        )
+        assert found.value == pytest.approx(quick.value)
+        assert (found.low, found.high) == pytest.approx((quick.low, quick.high), abs=0.012)
