@@ -282,9 +282,12 @@ def test_intervals_over_pairs_of_trainings_hold_the_true_difference(k: int, n: i
 
 
 @pytest.mark.parametrize("rarity", [0.5, 0.2])
-def test_intervals_of_a_difference_of_scores_hold_the_true_one(rarity: float) -> None:
-    for share in score_difference_coverage(200, rarity, 1000, difference=difference_by_counts):
-        assert share == pytest.approx(0.95, abs=0.025)  # 1,000 samples: uncertain by 0.7 points, each way
+def test_intervals_of_a_difference_of_scores_hold_the_true_one(
+    rarity: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inference, "RESAMPLES", 500)  # so that there is time for samples enough
+    for share in score_difference_coverage(200, rarity, 4000, difference=difference_by_counts):
+        assert 0.93 <= share <= 0.97, share
 
 
 def test_the_quick_way_to_that_coverage_is_the_same_interval() -> None:
