@@ -19,7 +19,7 @@ from attnaudit.card.controls import lead, lines
 from attnaudit.drawing import HEATMAP_STYLE
 from attnaudit.drawing.by_instance import adversary_kind, epsilons, gradient_measure
 from attnaudit.drawing.document import document
-from attnaudit.report import sentences, sheets
+from attnaudit.report import sentences, sheets, trainings
 from attnaudit.report.asked import asked, has_paths, record, spec_text
 from attnaudit.report.examples import examples
 from attnaudit.report.figure_box import FigureBox, figure_box
@@ -59,6 +59,7 @@ def _content(result: Result) -> dict[str, Any]:
     boxes = {name: figure_box(result, name) for name in _FIGURES}
     policy = result.policy
     uses = result.uses(policy)
+    sections = _sections(result, found, groups, boxes)
     return {
         "title": f"Attention audit of {manifest['data']['corpus']}",
         "manifest": manifest,
@@ -68,7 +69,7 @@ def _content(result: Result) -> dict[str, Any]:
         "questions": _questions(result.card),
         "controls_failed": lead(result.controls),
         "controls": lines(result.controls),
-        "asked": asked(manifest),
+        "asked": asked(manifest, trainings.beside(result.evidence)),
         "quality": {
             "sentence": sentences.quality(
                 _quality(found), manifest["data"]["audited_split"], _majority(result)
@@ -76,12 +77,14 @@ def _content(result: Result) -> dict[str, Any]:
             "sheet": sheets.scores(found),
             "figures": [boxes["training"]],
         },
-        "sections": _sections(result, found, groups, boxes),
+        "sections": sections,
+        "place": _places(sections),
         "examples": examples(result),
         "policy_of_card": policy,
         "other_seeds": any(experiment == "seeds" for experiment, *_ in found),
         "epsilon": epsilons(result).get(adversary_kind(result) or ""),
         "record": record(manifest),
+        "companions": trainings.on_record(result.evidence),
         "spec": spec_text(manifest),
         "has_paths": has_paths(manifest),
     }
@@ -97,6 +100,7 @@ _FIGURES = (
     "adversary_violins",
     "exact_against_search",
     "plausibility",
+    *trainings.FIGURES,
 )
 
 
@@ -166,6 +170,10 @@ def _sections(
             "sheet": sheets.evidence(found, groups),
             "figures": [boxes["plausibility"]],
         }
+    if seen := trainings.representation(found, groups):
+        sections["representation"] = seen
+    if trained := trainings.trainings(found, groups, boxes):
+        sections["trainings"] = trained
     return sections
 
 
@@ -224,6 +232,12 @@ def _adversary(
 
 
 _SEARCHES = {"search": "the paper’s search", "paper": "the search as published"}
+
+
+def _places(sections: Mapping[str, Any]) -> dict[str, int]:
+    """The numbers of the sections that are there only where something was run; they follow the heat maps."""
+    there = (name for name in ("removal", "evidence", "representation", "trainings") if name in sections)
+    return {name: number for number, name in enumerate(there, start=5)}
 
 
 def _questions(answers: list[Answer]) -> list[dict[str, Any]]:
