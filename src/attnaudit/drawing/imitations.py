@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import altair as alt
 import pyarrow as pa
 
@@ -85,17 +87,18 @@ def draw_imitation(table: pa.Table) -> Chart:
         max((row[f"{name}_high"] or row[name] for row in table.to_pylist()), default=0.0)
         for name in ("tvd", "jsd")
     ]
+    ends = max(1.15 * reach[0], 0.05), max(1.15 * reach[1], 0.1)
     x = alt.X(
         "tvd:Q",
         title="mean output change (TVD)",
-        scale=alt.Scale(domain=[0, max(1.15 * reach[0], 0.05)], nice=False, clamp=True),
+        scale=alt.Scale(domain=[0, ends[0]], nice=False, clamp=True),
         axis=alt.Axis(grid=False, tickCount=6, format=".2~f"),
     )
     y = alt.Y(
         "jsd:Q",
         title="mean JSD of attention (nats)",
-        scale=alt.Scale(domain=[0, max(0.7, reach[1])], nice=False, clamp=True),
-        axis=alt.Axis(values=[round(0.1 * k, 1) for k in range(8)], format=".1f"),
+        scale=alt.Scale(domain=[0, ends[1]], nice=False, clamp=True),
+        axis=alt.Axis(tickCount=6, format=".2~f"),
     )
     way = (
         alt.Chart()
@@ -124,12 +127,35 @@ def draw_imitation(table: pa.Table) -> Chart:
         )
     )
     names = (
-        alt.Chart()
+        alt.Chart(alt.InlineData(values=_labels(table, *ends)))
         .mark_text(align="left", baseline="top", dx=6, dy=4, color="#3d444d")
-        .encode(x=x, y=y, text="weight:N")
-        .transform_filter(f"datum.models === '{IMITATIONS}'")
+        .encode(x=x, y=y, text="label:N")
     )
     chart = layered(way, across, upright, points, names, data=values(table))
     return finished(
         chart, height=320, description="Output change and distance of attention of imitations, by lambda"
     )
+
+
+_LOWEST, _APART = 0.09, 0.04
+"""Points nearer than this share of the axes share a label, since two would lie over each other."""
+
+
+def _labels(table: pa.Table, width: float, height: float) -> list[dict[str, Any]]:
+    """A label for each point that stands apart, and one for several λ in a row that lie together."""
+    labels: list[dict[str, Any]] = []
+    for row in table.to_pylist():
+        if row["models"] != IMITATIONS:
+            continue
+        last = labels[-1] if labels else None
+        if (
+            last
+            and max(abs(row["tvd"] - last["tvd"]) / width, abs(row["jsd"] - last["jsd"]) / height) < _APART
+        ):
+            last["label"] = f"{last['first']:g} to {row['weight']:g}"
+        else:
+            where = {"tvd": row["tvd"], "jsd": row["jsd"], "first": row["weight"]}
+            labels.append(where | {"label": f"{row['weight']:g}"})
+    for label in labels:  # it hangs below its point, but not below the axis
+        label["jsd"] = max(label["jsd"], _LOWEST * height)
+    return labels

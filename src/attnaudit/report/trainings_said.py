@@ -23,10 +23,10 @@ from attnaudit.trainings import furthest_imitation, most_change
 from attnaudit.wording import counted
 
 ALIKE = (
-    (0.25, "to much the same words"),
-    (Policy().seed_distance, "to partly the same words"),
-    (0.9, "to largely other words"),
-    (None, "to words that have no more in common than chance would give"),
+    (0.25, "much the same words"),
+    (Policy().seed_distance, "partly the same words"),
+    (0.9, "largely other words"),
+    (None, "words that have no more in common than chance would give"),
 )
 """How alike two attentions are, by their distance as a share of that to random words; 0.5 is the card's threshold."""
 
@@ -129,7 +129,7 @@ def seeds(
         )
         return f"The attention of other seeds could not be compared on any text.{output}"
     text = (
-        f"Trained from {counted(n_seeds, 'other seed')}, the model attends {words(whole, ALIKE)}: its attention lies "
+        f"Trained from {counted(n_seeds, 'other seed')}, the model attends to {words(whole, ALIKE)}: its attention lies "
         f"{with_interval(distance)} nats away on average, {_shared(whole)} as far as the "
         "same weights on random words"
     )
