@@ -91,7 +91,6 @@ def test_other_trainings_are_a_few_lines(tmp_path, capsys, width):
     text = " ".join(" ".join(lines).split())
     for part in (
         "other seeds",
-        "JSD, of that to random words",
         "score lost",
         "score gained",
         "conicity, mean",

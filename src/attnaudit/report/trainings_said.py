@@ -129,8 +129,8 @@ def seeds(
         )
         return f"The attention of other seeds could not be compared on any text.{output}"
     text = (
-        f"Trained from {counted(n_seeds, 'other seed')}, the model attends to {words(whole, ALIKE)}: its attention lies "
-        f"{with_interval(distance)} nats away on average, {_shared(whole)} as far as the "
+        f"Trained from {counted(n_seeds, 'other seed')}, the model attends to {words(whole, ALIKE)}: its attention "
+        f"lies {with_interval(distance)} nats away on average, {_shared(whole)} as far as the "
         "same weights on random words"
     )
     if moved is not None and moved.value is not None:
