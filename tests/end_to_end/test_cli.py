@@ -97,6 +97,32 @@ def test_run_then_show_report_and_verify(command: Command, spec_file: Path, tmp_
     assert len(list((tmp_path / "figs").glob("*.svg"))) >= 6
 
 
+@pytest.mark.slow
+def test_controls_are_trained_once_and_answered_as_they_must_be(
+    command: Command, spec_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = tmp_path / "cache"
+    monkeypatch.setenv("ATTNAUDIT_CACHE", str(cache))
+    light = ("--epochs", 1, "--measure", "attention", "--counterfactual", "uniform", "--set", "erasures=[]")
+    code, out, err = command("run", spec_file, *light, "--json")
+    assert (code, err) == (0, "")
+    first = Result.open(json.loads(out)["path"])
+    assert [control.name for control in first.controls] == ["positive", "negative"]
+    for control in first.controls:
+        assert {answer.question for answer in control.answers} == {"agreement", "exclusiveness", "removal"}
+        assert not control.failed, control.line
+        overall = [answer for answer in control.answers if answer.group == "overall"]
+        assert all(answer.found in answer.expected for answer in overall)  # none of them left open
+    kept = {path: path.stat().st_mtime_ns for path in cache.rglob("*")}
+    code, out, err = command("run", spec_file, *light, "--seed", 1)
+    assert (code, err) == (0, "")
+    assert "positive passed: 9 answers as expected" in out
+    assert {path: path.stat().st_mtime_ns for path in cache.rglob("*")} == kept
+    code, out, err = command("run", spec_file, *light, "--seed", 2, "--no-controls", "--json")
+    assert (code, err) == (0, "")
+    assert Result.open(json.loads(out)["path"]).controls == ()
+
+
 def test_flags_override_the_file(command: Command, spec_file: Path) -> None:
     code, out, _ = command(
         "run", spec_file, "--json", "--no-controls", "--seed", 3, "--epochs", 1, "--limit", 9, "--encoder", "average",
