@@ -60,7 +60,15 @@ def test_the_corpus_and_the_encoder_of_the_extending_page_are_audited(
         f"what colour is the {thing}" for thing in ("ball", "door", "hat", "car")
     }
     again = audit(
-        Spec.parse({"task": spec.task.model_dump(), "model": {"name": "earlier", "run": str(result.folder)}}),
+        Spec.parse(
+            {
+                "task": spec.task.model_dump(),
+                "model": {"name": "earlier", "run": str(result.folder)},
+                "measures": ["attention"],
+                "counterfactuals": [],
+                "erasures": [],
+            }
+        ),
         store=tmp_path / "store",
     )
     assert again.tables["instances"].num_rows == result.tables["instances"].num_rows * 10
