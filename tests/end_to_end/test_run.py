@@ -108,7 +108,8 @@ def test_killed_at_random_moments_then_resumed_is_the_uninterrupted_run(
     code = (
         "import attnaudit.stages as s; s.CHUNK = 7; s.TOKENS = 256\n"
         "import sys; from attnaudit.cli import main\n"
-        f"sys.argv = ['attnaudit', 'run', {str(spec)!r}, '--store', {str(tmp_path / 'store')!r}, '--json']\n"
+        f"sys.argv = ['attnaudit', 'run', {str(spec)!r}, '--store', {str(tmp_path / 'store')!r}, '--json',\n"
+        "            '--no-controls']\n"
         "main()"
     )
     draw = random.Random(0)

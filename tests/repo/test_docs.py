@@ -60,7 +60,15 @@ def test_the_corpus_and_the_encoder_of_the_extending_page_are_audited(
         f"what colour is the {thing}" for thing in ("ball", "door", "hat", "car")
     }
     again = audit(
-        Spec.parse({"task": spec.task.model_dump(), "model": {"name": "earlier", "run": str(result.folder)}}),
+        Spec.parse(
+            {
+                "task": spec.task.model_dump(),
+                "model": {"name": "earlier", "run": str(result.folder)},
+                "measures": ["attention"],
+                "counterfactuals": [],
+                "erasures": [],
+            }
+        ),
         store=tmp_path / "store",
     )
     assert again.tables["instances"].num_rows == result.tables["instances"].num_rows * 10
@@ -75,13 +83,13 @@ def test_the_command_line_finds_parts_beside_it_and_imports_none_for_a_run_folde
         script = Path(sys.executable).parent / "attnaudit"
         return subprocess.run([script, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False)
 
-    assert attnaudit("run", "spec.toml", "--epochs", "1", "--limit", "20").returncode == 0
+    assert attnaudit("run", "spec.toml", "--epochs", "1", "--limit", "20", "--no-controls").returncode == 0
     (folder,) = (tmp_path / "runs").iterdir()
     (tmp_path / "own.csv").write_text(
         "passage,question,label\n" + "the hat is red . the ball is blue .,what colour is the hat,red\n" * 3
     )
     columns = ("--text-column", "passage", "--query-column", "question")
-    again = ("run", "--from", folder.name, "--data", "own.csv", *columns)
+    again = ("run", "--from", folder.name, "--data", "own.csv", "--no-controls", *columns)
     refused = attnaudit(*again)
     assert refused.returncode == 2
     assert "--encoder my_parts:Gru" in refused.stderr
