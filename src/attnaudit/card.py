@@ -95,6 +95,18 @@ def card(
     return answers + [_removal(numbers, group, policy) for group in groups]
 
 
+def without_model(answers: Sequence[Answer]) -> list[Answer]:
+    """The card of imported scores: what needs the model was not merely not run, it cannot be."""
+    why = "Needs the model itself; the scores were imported without it."
+    return [
+        replace(answer, sentence=why)
+        if answer.verdict == "not run" and answer.question != "agreement"
+        else answer
+        for answer in answers
+        if answer.group == OVERALL or answer.verdict != "not run"
+    ]
+
+
 def by_class(overall: Answer, answers: Sequence[Answer]) -> str:
     """The verdicts of the classes, where they are not all that of the whole: an average may hide opposites."""
     classes = [a for a in answers if a.question == overall.question and a.group != OVERALL]

@@ -13,7 +13,8 @@ import pyarrow as pa
 
 from attnaudit import store
 from attnaudit.agreement import agreement, plausibility
-from attnaudit.card import Answer, by_class, card
+from attnaudit.card import Answer, by_class, card, without_model
+from attnaudit.errors import SpecError
 from attnaudit.per_instance import PerInstance, per_instance
 from attnaudit.spec import Spec
 from attnaudit.summary import OVERALL, summary
@@ -46,8 +47,19 @@ class Result:
         return tuple(self.manifest["classes"])
 
     @property
+    def imported(self) -> bool:
+        """Whether the scores were computed elsewhere: then there is no model, and nothing that needs one."""
+        return "imported" in self.manifest["model"]
+
+    @property
     def spec(self) -> Spec:
-        """What was asked."""
+        """What was asked.
+
+        Raises:
+            SpecError: nothing was: the scores were imported.
+        """
+        if self.imported:
+            raise SpecError(f"{self.folder}: holds imported scores; no spec has asked for them")
         return Spec.parse(self.manifest["spec"])
 
     @property
@@ -68,7 +80,8 @@ class Result:
     @property
     def card(self) -> list[Answer]:
         """The answers, overall and by predicted class."""
-        return card(self.tables["summary"], self.groups)
+        answers = card(self.tables["summary"], self.groups)
+        return without_model(answers) if self.imported else answers
 
     def _repr_html_(self) -> str:
         answers = self.card
