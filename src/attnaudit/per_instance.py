@@ -40,10 +40,11 @@ class PerInstance:
 
     `target` and `prediction` are −1 where unknown. `largest_attention` is the largest weight,
     `attention_dispersion` Σ(α−ᾱ)² of the weights (0 where they are alike to their stored precision). `measures` are
-    those of the table `importance`, `tau` and `p_value` (two-sided) by pair of them, step 0. `epsilon` is the bound that
-    a kind of counterfactual was asked with. `plausibility` is by measure and metric, a mean over annotators, and
+    those of the table `importance`, `tau` and `p_value` (two-sided) by pair of them, step 0. `epsilon` is the bound
+    that a kind of counterfactual was asked with. `plausibility` is by measure and metric, a mean over annotators, and
     `chance` the share of tokens that is evidence. `erasure` is by quantity, ordering and operator, see `_erasure`.
-    `agreement_statuses` counts the rows of a pair by their status, `counterfactual_statuses` the first draws of a kind.
+    `agreement_statuses` counts the rows of a pair by their status, `counterfactual_statuses` the first draws of a
+    kind.
     """
 
     ids: pa.StringArray
