@@ -119,8 +119,8 @@ def _class_names(given: Sequence[str]) -> tuple[str, ...]:
 def _survey(path: Path, classes: tuple[str, ...] | None, normalise: bool) -> _Survey:
     """Read all of the file; nothing is kept but counts."""
     sha, ignored = hashlib.sha256(), dict[str, None]()
-    n = short = hidden = largest = joined = 0
-    n_outputs, mass = 0, 0.0
+    n = short = hidden = joined = n_outputs = 0
+    largest, mass = -1, 0.0  # the largest label, as long as there is none −1
     measures, signed = dict[str, None](), Counter[str]()
     for row in scored_texts(path, classes=classes, normalise=normalise, ignored=ignored):
         sha.update(row.content())
@@ -137,7 +137,7 @@ def _survey(path: Path, classes: tuple[str, ...] | None, normalise: bool) -> _Su
         digest=sha.hexdigest(),
         n=n,
         measures=tuple(sorted(measures)),
-        classes=classes or tuple(map(str, range(n_outputs or (largest + 1 if largest >= 0 else 0)))),
+        classes=classes or tuple(map(str, range(n_outputs or largest + 1))),
         has_output=n_outputs > 0,
         notes=tuple(
             _notes(n, signed, hidden, mass / n, joined, normalise, bool(classes), n_outputs > 0, ignored)

@@ -318,6 +318,7 @@ def test_strange_texts_stay_texts(tmp_path, capsys):
 def test_texts_can_be_kept_out(tmp_path):
     run = import_scores(written(tmp_path / "s.jsonl", GOOD), store=tmp_path, keep_text=False)
     assert run.tables["instances"]["tokens"].null_count == 1
+    assert run.classes == ()
     for part in run.folder.rglob("*.parquet"):
         assert b"wonder" not in part.read_bytes()
 
