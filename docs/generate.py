@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from attnaudit import spec, tables
+from attnaudit.spec.policy import Policy
 
 HERE = Path(__file__).parent
 
@@ -19,8 +20,8 @@ def tables_page() -> str:
         "",
         "Made from `attnaudit.tables` by `make docs`; the Parquet files carry the same texts in their metadata.",
         "A value that does not exist is null, and `status` says why. Tables marked *derived* are computed from the",
-        f"stored ones whenever a run is opened. Schema version {tables.SCHEMA_VERSION}. The last table is made from "
-        "several runs, by `attnaudit reproduce`.",
+        f"stored ones whenever a run is opened. Schema version {tables.SCHEMA_VERSION}. The last tables are made "
+        "from several runs, by `attnaudit reproduce` and `attnaudit compare`.",
         "",
         f"A `status` is one of: {', '.join(f'`{status}`' for status in tables.STATUSES)}.",
     ]
@@ -69,6 +70,33 @@ def settings_page() -> str:
     return "\n".join(line for line in lines) + "\n"
 
 
+def policy_page() -> str:
+    """`policy.md`: every setting of a policy with its reason, and the uses."""
+    lines = [
+        "# The settings of a policy",
+        "",
+        "Made from `attnaudit.spec.policy` by `make docs`. A policy is a TOML or YAML file, for `attnaudit card` and",
+        "`attnaudit check`; what it leaves out stays as it is here. See [the card](methods.md#the-card).",
+        "",
+        "| setting | default | range | meaning and reason |",
+        "|---|---|---|---|",
+    ]
+    for name, value, why in Policy().reasons:
+        limits = ", ".join(_limit(m) for m in Policy.model_fields[name].metadata if _limit(m))
+        lines.append(f"| `{name}` | `{value}` | {limits} | {why} |")
+    lines += [
+        "",
+        "## `uses`",
+        "",
+        "Given in a policy, they replace these.",
+        "",
+        "| use | asks | reason |",
+        "|---|---|---|",
+    ]
+    lines += [f"| {use} | {', '.join(asked)} | {Policy().why(use)} |" for use, asked in Policy().uses.items()]
+    return "\n".join(lines) + "\n"
+
+
 def _shown(value: object) -> str:
     if isinstance(value, tuple):
         return ", ".join(entry.name for entry in value)
@@ -82,7 +110,7 @@ def _limit(bound: object) -> str:
     )
 
 
-PAGES = {"tables.md": tables_page, "settings.md": settings_page}
+PAGES = {"tables.md": tables_page, "settings.md": settings_page, "policy.md": policy_page}
 
 
 def main() -> int:

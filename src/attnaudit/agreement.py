@@ -6,6 +6,7 @@ plausibility (agreement with people, or with what was planted) are two tables an
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -14,6 +15,15 @@ import pyarrow as pa
 
 from attnaudit import tables
 from attnaudit.stats import STATISTICS
+from attnaudit.stats.draws import generator
+from attnaudit.stats.marked import (
+    average_precision,
+    iou_f1,
+    precision_at_k,
+    random_average_precision,
+    span_f1,
+    token_f1,
+)
 
 
 def agreement(importance: pa.Table, *, statistic: str = "kendall_tau_b") -> pa.Table:
@@ -44,53 +54,120 @@ def agreement(importance: pa.Table, *, statistic: str = "kendall_tau_b") -> pa.T
     return tables.build("agreement", {**columns, "statistic": statistic}, n_rows=len(columns["status"]))
 
 
-def plausibility(instances: pa.Table, importance: pa.Table) -> pa.Table:
+CHANCE, ANNOTATORS = "chance", "annotators"
+"""What stands beside the measures in `plausibility`: a random order, and the other annotators. Measures from outside
+have a dot in their name, so none is called so."""
+
+METRICS = ("precision_at_k", "average_precision", "token_f1", "iou_f1")
+_OF_SELECTIONS = ("token_f1", "iou_f1")
+
+
+def rationale_share(parts: Iterable[pa.Table]) -> float | None:
+    """The share of a text that is marked, a mean over texts and annotators; None where nobody marked a part of one.
+
+    Args:
+        parts: the table `instances`, whole or in parts.
+    """
+    shares = [
+        marks.mean()
+        for instances in parts
+        for _, evidence in _evidence(instances)
+        for marks in evidence
+        if _partly(marks)
+    ]
+    return float(np.mean(shares)) if shares else None
+
+
+def plausibility(instances: pa.Table, importance: pa.Table, *, share: float | None = None) -> pa.Table:
     """The table `plausibility`: how well each measure finds the tokens that are known to be the evidence.
 
-    precision_at_k, with k the number of evidence tokens: the share of the k highest scores that is evidence
-    (ties at the border count by their share). average_precision: scikit-learn's. Both in [0, 1]. Instances
-    without evidence, or with nothing else, are `not_applicable`.
+    Held against each annotator alone; all metrics in [0, 1]. precision_at_k: of the k highest scores, k the number
+    of evidence tokens. average_precision: scikit-learn's, the AUPRC. token_f1 and iou_f1: of a selection, the highest
+    scores, as many as are marked in a text of this length on average, so that the size of the answer is not given
+    away. Ties: see `stats.marked`. Beside the measures: `chance`, the mean of a random order; and `annotators`, the
+    marks of every other annotator who marked any as a selection, in the mean. Where nothing or all is marked,
+    `not_applicable`; where nobody said, no rows.
+
+    Args:
+        instances: the table of this name, or a part of it.
+        importance: its scores.
+        share: see `rationale_share`; that of these instances where not given.
     """
+    if share is None:
+        share = rationale_share([instances])
     scores = _scores(importance)
     rows: list[tuple[Any, ...]] = []
-    for instance_id, annotators in zip(
-        instances["instance_id"].to_pylist(), instances["evidence"].to_pylist(), strict=True
-    ):
-        for number, marks in enumerate(annotators or ()):
-            evidence = np.array(marks, dtype=bool)
-            for measure, by_instance in scores.items():
-                values, status = by_instance.get((instance_id, 0), (None, "not_run"))
-                if values is not None:
-                    status = "ok" if evidence.any() and not evidence.all() else "not_applicable"
-                precision = average = None
-                if status == "ok" and values is not None:
-                    precision = _precision_at_k(evidence, values)
-                    average = _average_precision(evidence, values)
-                rows += [
-                    (instance_id, measure, number, "precision_at_k", precision, status),
-                    (instance_id, measure, number, "average_precision", average, status),
-                ]
+    for instance_id, evidence in _evidence(instances):
+        of_measures = {
+            measure: by_instance.get((instance_id, 0), (None, "not_run"))
+            for measure, by_instance in scores.items()
+        }
+        for number in range(len(evidence)):
+            for measure, found, status in _held(instance_id, evidence, number, of_measures, share or 0.0):
+                metrics = _OF_SELECTIONS if measure == ANNOTATORS else METRICS
+                rows += [(instance_id, measure, number, name, found.get(name), status) for name in metrics]
     names = ("instance_id", "measure", "annotator", "metric", "value", "status")
     columns = {name: [row[i] for row in rows] for i, name in enumerate(names)}
     return tables.build("plausibility", columns, n_rows=len(rows))
 
 
+def _evidence(instances: pa.Table) -> Iterator[tuple[str, list[np.ndarray]]]:
+    """Each instance and its evidence, an array an annotator; none where nobody said."""
+    columns = instances["instance_id"].to_pylist(), instances["evidence"].to_pylist()
+    for instance_id, annotators in zip(*columns, strict=True):
+        yield instance_id, [np.array(marks, dtype=bool) for marks in annotators or ()]
+
+
+def _partly(marks: np.ndarray) -> bool:
+    """Whether some tokens are marked and some are not."""
+    return bool(marks.any() and not marks.all())
+
+
+def _held(
+    instance_id: str,
+    evidence: Sequence[np.ndarray],
+    number: int,
+    of_measures: Mapping[str, tuple[np.ndarray | None, str]],
+    share: float,
+) -> Iterator[tuple[str, Mapping[str, float], str]]:
+    """Measure, metrics and status of all that is held against the marks of one annotator."""
+    marks = evidence[number]
+    known = _partly(marks)
+    status = "ok" if known else "not_applicable"
+    k = max(1, round(share * len(marks)))
+    for measure, (scores, own_status) in of_measures.items():
+        if scores is None:
+            yield measure, {}, own_status
+        else:
+            yield measure, _found(marks, scores, k, instance_id) if known else {}, status
+    chance = _found(marks, np.zeros(len(marks)), k, instance_id) if known else {}
+    if known:  # alike scores are one step of scikit-learn's curve, which is not the mean of all orders
+        chance["average_precision"] = random_average_precision(marks)
+    yield CHANCE, chance, status
+    if len(evidence) > 1:
+        others = [marked for i, marked in enumerate(evidence) if i != number and marked.any()]
+        agreed = _agreed(marks, others) if known and others else {}
+        yield ANNOTATORS, agreed, "ok" if agreed else "not_applicable"
+
+
+def _found(marks: np.ndarray, scores: np.ndarray, k: int, instance_id: str) -> dict[str, float]:
+    """Each metric of one measure. Ties are drawn alike for every measure, whichever others were asked."""
+    return {
+        "precision_at_k": precision_at_k(marks, scores, int(marks.sum())),
+        "average_precision": average_precision(marks, scores),
+        "token_f1": token_f1(marks, scores, k),
+        "iou_f1": iou_f1(marks, scores, k, generator(0, instance_id, "plausibility")),
+    }
+
+
+def _agreed(marks: np.ndarray, others: Sequence[np.ndarray]) -> dict[str, float]:
+    """How well the selections of others find the marks of one annotator, in the mean over others."""
+    tokens = [token_f1(marks, other.astype(float), int(other.sum())) for other in others]
+    return {"token_f1": float(np.mean(tokens)), "iou_f1": float(span_f1(np.array(others), marks).mean())}
+
+
 def _place(measure: str) -> int:
     return {"attention": 0, "leave_one_out": 2}.get(measure, 1)
-
-
-def _precision_at_k(evidence: np.ndarray, scores: np.ndarray) -> float:
-    k = int(evidence.sum())
-    border = np.sort(scores)[-k]
-    above, tied = scores > border, scores == border
-    return float((evidence[above].sum() + evidence[tied].mean() * (k - above.sum())) / k)
-
-
-def _average_precision(evidence: np.ndarray, scores: np.ndarray) -> float:
-    # Here, since it takes a second to load and most corpora have no evidence.
-    from sklearn.metrics import average_precision_score
-
-    return float(average_precision_score(evidence, scores))
 
 
 def _scores(importance: pa.Table) -> dict[str, dict[tuple[str, int], tuple[np.ndarray | None, str]]]:

@@ -34,17 +34,34 @@ def in_batches(
         ModelError: one text alone is too much.
     """
     lengths = [len(model.encoding.ids(instance).tokens) for instance in instances]
+
+    def encode(positions: Sequence[int]) -> None:
+        ask(positions, model.encode([instances[i] for i in positions]))
+
+    by_length(model, lengths, encode, name=lambda position: instances[position].id)
+
+
+def by_length(
+    model: AttentiveModel,
+    lengths: Sequence[int],
+    ask: Callable[[Sequence[int]], None],
+    *,
+    name: Callable[[int], str],
+) -> None:
+    """`ask` for the positions of all lengths, those of alike ones together, in batches as `in_batches` makes them.
+
+    Raises:
+        ModelError: one position alone is too much; `name` says of which instance it is.
+    """
     waiting = text.length_batches(lengths, budget=_tokens(model), alike=ALIKE)[::-1]
     while waiting:
         positions = waiting.pop()
-        batch = model.encode([instances[i] for i in positions])
-        if _fits(partial(ask, positions, batch)):
+        if _fits(partial(ask, positions)):
             continue
         if len(positions) == 1:
-            longest = lengths[positions[0]]
             raise ModelError(
-                f"the device has too little memory for instance `{instances[positions[0]].id}` alone ({longest} "
-                "tokens); compute on the CPU, or leave texts of such length out"
+                f"the device has too little memory for instance `{name(positions[0])}` alone "
+                f"({lengths[positions[0]]} tokens); compute on the CPU, or leave texts of such length out"
             )
         half = len(positions) // 2
         waiting += [positions[half:], positions[:half]]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import shlex
 import signal
 import sys
@@ -16,8 +17,11 @@ from rich.console import Console
 
 from attnaudit import memory as limits
 from attnaudit.errors import AuditError, SpecError, unknown_name
+from attnaudit.harmless import printable
 from attnaudit.spec import KNOWN, AdversarialSearch, Spec, merged, read_values
-from attnaudit.terminal import printable, progress_bars, show, table_of
+from attnaudit.spec.companions import KINDS, Companions
+from attnaudit.spec.policy import Policy
+from attnaudit.terminal import progress_bars, show, table_of
 
 app = typer.Typer(
     name="attnaudit",
@@ -28,6 +32,7 @@ app = typer.Typer(
 )
 
 _DATA, _MODEL, _QUESTIONS, _WHERE = "Data", "Model and training", "Questions", "Where and how"
+_BESIDE = "Card"
 
 
 class Device(StrEnum):
@@ -52,6 +57,50 @@ Memory = Annotated[
         rich_help_panel=_WHERE,
     ),
 ]
+Seeds = Annotated[
+    int,
+    typer.Option(
+        "--seeds", min=1, max=100, help="Trainings in all, each from another seed.", rich_help_panel=_BESIDE
+    ),
+]
+Beside = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--with",
+        help=f"Also train: {', '.join(KINDS)}; repeat, or give several with commas.",
+        rich_help_panel=_BESIDE,
+    ),
+]
+Hidden = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--hide",
+        metavar="WORD",
+        help="A word for `--with deception` to hide; repeat for several. The evidence where it is known, else.",
+        rich_help_panel=_BESIDE,
+    ),
+]
+NoControls = Annotated[
+    bool,
+    typer.Option("--no-controls", help="Leave out the controls with known truth.", rich_help_panel=_BESIDE),
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Trainings at a time, a process each (as many as there are cores).",
+        rich_help_panel=_BESIDE,
+    ),
+]
+PolicyFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--policy",
+        metavar="FILE",
+        help="Thresholds, uses and what is required: TOML or YAML.",
+        rich_help_panel=_BESIDE,
+    ),
+]
 AsJson = Annotated[
     bool, typer.Option("--json", help="Print one JSON object and nothing else.", rich_help_panel=_WHERE)
 ]
@@ -61,7 +110,8 @@ Run = Annotated[str, typer.Argument(metavar="RUN", help="A run folder, or the na
 @app.command()
 def demo(store: Store = Path("runs"), threads: Threads = 1, as_json: AsJson = False) -> None:
     """Train and audit a small model on the generated corpus `planted`; needs no data and no network."""
-    _audit(Spec(), store, Device.cpu, threads, limits.DEFAULT, as_json=as_json)
+    where = _Where(store, Device.cpu, threads, limits.DEFAULT)
+    _audit(Spec(), where, Companions(), None, as_json=as_json)
 
 
 @app.command()
@@ -174,6 +224,12 @@ def run(
             rich_help_panel=_QUESTIONS,
         ),
     ] = None,
+    seeds: Seeds = 1,
+    beside: Beside = None,
+    hide: Hidden = None,
+    no_controls: NoControls = False,
+    policy: PolicyFile = None,
+    jobs: Jobs = None,
     store: Store = Path("runs"),
     device: Annotated[
         Device, typer.Option(help="Where torch computes.", rich_help_panel=_WHERE)
@@ -209,7 +265,9 @@ def run(
     if search and all(entry.name != "adversarial_search" for entry in asked.counterfactuals):
         with_search = (*asked.counterfactuals, AdversarialSearch())
         asked = asked.model_copy(update={"counterfactuals": with_search})
-    _audit(asked, store, device, threads, limits.size_of(memory), as_json=as_json)
+    companions = _companions(seeds, beside, hide, controls=not no_controls)
+    where = _Where(store, device, threads, limits.size_of(memory), jobs)
+    _audit(asked, where, companions, _policy(policy), as_json=as_json)
 
 
 @app.command("import")
@@ -291,9 +349,7 @@ def reproduce(
     ] = None,
     attention: Annotated[
         list[str] | None,
-        typer.Option(
-            help=f"{', '.join(KNOWN['attention'])} (both; only additive where training takes long)."
-        ),
+        typer.Option(help="additive, dot (both; only additive where training takes long)."),
     ] = None,
     seeds: Annotated[str, typer.Option(help="Seeds, with commas; each is a training run.")] = "0",
     vectors: Annotated[
@@ -385,6 +441,106 @@ def show_run(run: Run, store: Store = Path("runs"), as_json: AsJson = False) -> 
         show(result)
 
 
+class CardFormat(StrEnum):
+    """How the card is written."""
+
+    terminal = "terminal"
+    markdown = "markdown"
+    json = "json"
+
+
+@app.command()
+def card(
+    run: Run,
+    policy: PolicyFile = None,
+    written_as: Annotated[
+        CardFormat, typer.Option("--format", help="Markdown is for a model card, JSON for programs.")
+    ] = CardFormat.terminal,
+    output: Annotated[
+        Path | None, typer.Option(help="A file for the Markdown or JSON, instead of standard output.")
+    ] = None,
+    seeds: Seeds = 1,
+    beside: Beside = None,
+    hide: Hidden = None,
+    jobs: Jobs = None,
+    store: Store = Path("runs"),
+    threads: Threads = 1,
+    memory: Memory = "1GB",
+) -> None:
+    """Print the evidence card of a run: what its attention may be used for, and the five questions.
+
+    With --seeds or --with what is missing is trained first, beside the run and from its own spec.
+    """
+    from attnaudit.card_text import markdown, plain
+    from attnaudit.terminal_card import show_card
+
+    asked = _policy(policy)
+    if seeds > 1 or beside:
+        found = _open(run, store)
+        where = _Where(found.folder.parent, Device.cpu, threads, limits.size_of(memory), jobs)
+        _gather(found, where, _companions(seeds, beside, hide), asked, quiet=False)
+    if written_as is CardFormat.terminal:
+        if output is not None:
+            raise SpecError("`--output` needs `--format markdown` or `--format json`")
+        show_card(_open(run, store), asked)
+        return
+    result = _open(run, store)
+    text = (
+        markdown(result, asked)
+        if written_as is CardFormat.markdown
+        else json.dumps(plain(result, asked), ensure_ascii=False, indent=1) + "\n"
+    )
+    _write(text, output)
+
+
+@app.command()
+def check(
+    run: Run,
+    policy: PolicyFile = None,
+    store: Store = Path("runs"),
+    as_json: AsJson = False,
+) -> None:
+    """Hold a run against a policy: exit code 0 where it holds, 1 where it does not, 3 where that is open."""
+    from attnaudit.card.check import EXIT_CODES
+    from attnaudit.card.check import check as held
+    from attnaudit.card_text import plain_check
+    from attnaudit.terminal_card import show_check
+
+    result = _open(run, store)
+    asked = _policy(policy) or result.policy
+    found = held(result.answers(asked), result.controls, asked)
+    if as_json:
+        print(json.dumps(plain_check(found, result.controls, asked), ensure_ascii=False, indent=1))
+    else:
+        show_check(found, result.controls)
+    raise typer.Exit(EXIT_CODES[found.outcome])
+
+
+@app.command()
+def compare(
+    a: Annotated[str, typer.Argument(metavar="A", help="A run folder, or the name of one in the store.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="Another run on the same texts.")],
+    output: Annotated[Path | None, typer.Option(help="Also write it as Markdown into this .md file.")] = None,
+    store: Store = Path("runs"),
+    as_json: AsJson = False,
+) -> None:
+    """Hold two runs on the same texts against each other: every difference with its interval, in pairs."""
+    from attnaudit import compare_document
+    from attnaudit.compare import compare as compared
+    from attnaudit.terminal_compare import show_comparison
+
+    where = output and compare_document.checked(output)
+    found = compared(_open(a, store), _open(b, store))
+    if where is not None:
+        compare_document.write_comparison(found, where)
+    if as_json:
+        print(json.dumps(compare_document.plain(found), ensure_ascii=False, indent=1))
+        return
+    show_comparison(found)
+    if where is not None:
+        print(where)
+
+
 @app.command()
 def data(
     as_json: AsJson = False,
@@ -457,15 +613,36 @@ def _stop(number: int, _frame: object) -> None:
     raise _Stopped(number)
 
 
-def _audit(spec: Spec, store: Path, device: Device, threads: int, memory: int, *, as_json: bool) -> None:
-    from attnaudit.run import audit
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Where:
+    """Where the work is done; `jobs` are processes at a time, as many as there are cores where not given."""
 
+    store: Path
+    device: Device
+    threads: int
+    memory: int
+    jobs: int | None = None
+
+
+def _audit(
+    spec: Spec, where: _Where, companions: Companions, policy: Policy | None, *, as_json: bool
+) -> None:
+    from attnaudit.run import audit
+    from attnaudit.studies.gather import plan
+
+    plan(spec, where.store, companions)  # what cannot be trained is said before anything is
     if spec.modules:
         sys.path.append(str(Path.cwd()))  # a script's own folder is not the one it is started in
     with progress_bars(quiet=as_json) as progress:
         result = audit(
-            spec, store=store, device=device.value, threads=threads, memory=memory, progress=progress
+            spec,
+            store=where.store,
+            device=where.device.value,
+            threads=where.threads,
+            memory=where.memory,
+            progress=progress,
         )
+    result = _gather(result, where, companions, policy, quiet=as_json)
     _told(result, as_json=as_json)
 
 
@@ -487,8 +664,39 @@ def _told(result: Any, *, as_json: bool) -> None:
     print(f"run     {result.folder}\nreport  {written}")
 
 
+def _gather(result: Any, where: _Where, companions: Companions, policy: Policy | None, *, quiet: bool) -> Any:
+    """The run with what its companions add; the reason of each that failed is said and the rest is kept."""
+    from attnaudit.studies.gather import gather
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    with progress_bars(quiet=quiet) as progress:
+        gathered = gather(
+            result,
+            companions,
+            policy=policy,
+            device=where.device.value,
+            threads=where.threads,
+            memory=where.memory,
+            jobs=where.jobs or max(1, cores // where.threads),
+            progress=progress,
+        )
+    for name, reason in (gathered.evidence or {}).get("failed", {}).items():
+        console = Console(stderr=True, soft_wrap=True)
+        console.print(f"[yellow]note[/] {printable(f'{name} was left out: {reason}')}", highlight=False)
+    return gathered
+
+
+def _companions(
+    seeds: int, beside: list[str] | None, hide: list[str] | None, *, controls: bool = True
+) -> Companions:
+    given = {"seeds": seeds, "kinds": _split(beside), "hide": hide or [], "controls": controls}
+    return Companions.parse(given)
+
+
 def _plain(result: Any, report_path: Path | None) -> dict[str, Any]:
     """What `--json` prints."""
+    from attnaudit.card_text import plain_uses
+
     summary: dict[str, Any] = {}
     for row in result.tables["summary"].to_pylist():
         place = (
@@ -511,7 +719,22 @@ def _plain(result: Any, report_path: Path | None) -> dict[str, Any]:
         "test": {row["metric"]: row["value"] for row in result.tables["scores"].to_pylist()},
         "summary": summary,
         "card": answers,
+        "uses": plain_uses(result.uses()),
     }
+
+
+def _policy(path: Path | None) -> Policy | None:
+    return None if path is None else Policy.read(path)
+
+
+def _write(text: str, path: Path | None) -> None:
+    from attnaudit.store import write_atomically
+
+    if path is None:
+        print(text, end="")
+    else:
+        write_atomically(path, text.encode())
+        print(path)
 
 
 def _data_table(store: Path, *, as_json: bool) -> None:

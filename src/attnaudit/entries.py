@@ -12,7 +12,7 @@ from attnaudit import tables
 from attnaudit.stats.classification import classification_scores
 
 AUDITED = "base"
-"""Name of the audited model in the tables; others will be its controls."""
+"""Name of the audited model in the tables, beside the names of those that are trained beside it."""
 
 
 def importance_rows(

@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from attnaudit.agreement import ragged
 from attnaudit.errors import StoreError
+from attnaudit.stats.rarefied import rarefied_share
 
 Column = Float[np.ndarray, " instance"]
 
@@ -38,13 +39,15 @@ _FOLDS: Mapping[str, Callable[..., np.ndarray]] = {
 class PerInstance:
     """The numbers of each instance, in the order of the table `instances`; all arrays are as long as that.
 
-    `target` and `prediction` are −1 where unknown. `largest_attention` is the largest weight,
+    `target` and `prediction` are −1 where they are unknown. `largest_attention` is the largest weight,
     `attention_dispersion` Σ(α−ᾱ)² of the weights (0 where they are alike to their stored precision). `measures` are
-    those of the table `importance`, `tau` and `p_value` (two-sided) by pair of them, step 0. `epsilon` is the bound
-    that a kind of counterfactual was asked with. `plausibility` is by measure and metric, a mean over annotators, and
-    `chance` the share of tokens that is evidence. `erasure` is by quantity, ordering and operator, see `_erasure`.
-    `agreement_statuses` counts the rows of a pair by their status, `counterfactual_statuses` the first draws of a
-    kind.
+    those of the table `importance`, `tau` and `p_value` (two-sided) by pair of them, step 0, and `rarefied` the share
+    of draws of 8 of the tokens that have a small p-value. `epsilon` is the bound that a kind of counterfactual was
+    asked with. `plausibility` is by measure and metric, a mean over annotators; `chance` and `annotators` stand
+    beside the measures. `erasure` is by quantity, ordering and operator, see `_erasure`; `erased` says by operator of
+    which instances it was asked, since some are asked of a sample only. `diagnostic` is by kind, subject and
+    quantity. `agreement_statuses` counts the rows of a pair by their status, `counterfactual_statuses` the first
+    draws of a kind.
     """
 
     ids: pa.StringArray
@@ -55,10 +58,12 @@ class PerInstance:
     measures: tuple[str, ...]
     tau: Mapping[tuple[str, str], Column]
     p_value: Mapping[tuple[str, str], Column]
+    rarefied: Mapping[tuple[str, str], Column]
     epsilon: Mapping[str, float]
     plausibility: Mapping[tuple[str, str], Column]
-    chance: Column
     erasure: Mapping[tuple[str, str, str], Column]
+    diagnostic: Mapping[tuple[str, str, str], Column]
+    erased: Mapping[str, Bool[np.ndarray, " instance"]]
     agreement_statuses: Mapping[tuple[str, str], Counter[str]]
     counterfactual_statuses: Mapping[str, Counter[str]]
     _counterfactual: Mapping[tuple[str, str], Column]
@@ -94,12 +99,15 @@ def per_instance(chunks: Iterable[Mapping[str, pa.Table]], n: int) -> PerInstanc
 
     ids: list[pa.Array] = []
     target, prediction = np.full(n, -1, dtype=np.int32), np.zeros(n, dtype=np.int32)
-    largest, dispersion, chance = empty(), empty(), empty()
+    largest, dispersion = empty(), empty()
     tau: dict[tuple[str, str], np.ndarray] = defaultdict(empty)
     p_value: dict[tuple[str, str], np.ndarray] = defaultdict(empty)
+    rarefied: dict[tuple[str, str], np.ndarray] = defaultdict(empty)
     folded: dict[tuple[str, str], np.ndarray] = defaultdict(empty)
     plausibility: dict[tuple[str, str], np.ndarray] = defaultdict(empty)
     erasure: dict[tuple[str, str, str], np.ndarray] = defaultdict(empty)
+    diagnostic: dict[tuple[str, str, str], np.ndarray] = defaultdict(empty)
+    erased: dict[str, np.ndarray] = defaultdict(lambda: np.zeros(n, dtype=bool))
     measures: dict[str, None] = {}
     epsilon: dict[str, float] = {}
     of_pairs: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
@@ -113,14 +121,15 @@ def per_instance(chunks: Iterable[Mapping[str, pa.Table]], n: int) -> PerInstanc
         ids.append(found)
         target[here] = instances["target"].fill_null(-1).to_numpy()
         prediction[here] = instances["prediction"].fill_null(-1).to_numpy()
-        chance[here] = _chance(instances)
         measures |= dict.fromkeys(pc.unique(chunk["importance"]["measure"]).to_pylist())
         largest[here], dispersion[here] = _attention(chunk["importance"], found)
+        scores = _scores(chunk["importance"], found)
         for pair, rows in _by(chunk["agreement"], "measure_a", "measure_b"):
             of_pairs[pair].update(rows["status"].to_pylist())
             first = rows.filter(pc.field("step") == 0)
             tau[pair][here] = _column(first, "value", found)
             p_value[pair][here] = _column(first, "p_value", found)
+            rarefied[pair][here] = _rarefied(scores, pair, found)
         for (kind,), rows in _by(chunk["counterfactual"], "kind"):
             of_kinds[kind].update(rows.filter(pc.field("draw") == 0)["status"].to_pylist())
             for asked in pc.unique(rows["epsilon"].drop_null()).to_pylist():
@@ -130,6 +139,10 @@ def per_instance(chunks: Iterable[Mapping[str, pa.Table]], n: int) -> PerInstanc
                     folded[kind, column][here] = _column(rows, column, found, fold)
         for (quantity, ordering, operator), values in _erasure(chunk.get("erasure"), found).items():
             erasure[quantity, ordering, operator][here] = values
+        for of_model, rows in _by(chunk.get("diagnostic"), "kind", "subject", "quantity"):
+            diagnostic[of_model][here] = _column(rows, "value", found)
+        for operator, asked_of in _erased(chunk.get("erasure"), found).items():
+            erased[operator][here] = asked_of
         for key, rows in _by(chunk["plausibility"], "measure", "metric"):
             plausibility[key][here] = _column(rows, "value", found, np.mean)
     return PerInstance(
@@ -141,23 +154,56 @@ def per_instance(chunks: Iterable[Mapping[str, pa.Table]], n: int) -> PerInstanc
         measures=tuple(measures),
         tau=dict(tau),
         p_value=dict(p_value),
+        rarefied=dict(rarefied),
         epsilon=epsilon,
         plausibility=dict(plausibility),
-        chance=chance,
         erasure=dict(erasure),
+        diagnostic=dict(diagnostic),
+        erased=dict(erased),
         agreement_statuses=dict(of_pairs),
         counterfactual_statuses=dict(of_kinds),
         _counterfactual=dict(folded),
     )
 
 
-def _by(table: pa.Table, *names: str) -> list[tuple[Any, pa.Table]]:
+def _by(table: pa.Table | None, *names: str) -> list[tuple[Any, pa.Table]]:
     """The rows by the values of some columns, in the order in which these turn up; order within is kept."""
+    if table is None:
+        return []
     keys = table.select(names).group_by(list(names), use_threads=False).aggregate([])
     found = []
     for key in zip(*(keys[name].to_pylist() for name in names), strict=True):
         same = [pc.field(name) == value for name, value in zip(names, key, strict=True)]
         found.append((key, table.filter(reduce(and_, same))))
+    return found
+
+
+_DRAWS = 10
+"""Draws of a text for the rarefied share: its error from them is far below that from the texts."""
+
+
+def _scores(importance: pa.Table, ids: pa.Array) -> dict[str, dict[int, np.ndarray]]:
+    """The scores of each measure by the place of the text, step 0."""
+    found: dict[str, dict[int, np.ndarray]] = {}
+    for (measure,), rows in _by(importance.filter(pc.field("step") == 0), "measure"):
+        places = _places(rows, ids).tolist()
+        found[measure] = {
+            place: scores
+            for place, scores in zip(places, ragged(rows["scores"]), strict=True)
+            if scores is not None
+        }
+    return found
+
+
+def _rarefied(
+    scores: Mapping[str, Mapping[int, np.ndarray]], pair: tuple[str, str], ids: pa.Array
+) -> np.ndarray:
+    """For each text the share of draws of its tokens with a small p-value, NaN where a measure is missing."""
+    a, b = (scores.get(measure, {}) for measure in pair)
+    both = [place for place in a if place in b]
+    found = np.full(len(ids), np.nan)
+    names = ids.take(pa.array(both, pa.int64())).to_pylist()
+    found[both] = rarefied_share([a[k] for k in both], [b[k] for k in both], names, draws=_DRAWS)
     return found
 
 
@@ -217,6 +263,14 @@ def _erasure(table: pa.Table | None, ids: pa.Array) -> dict[tuple[str, str, str]
     return found
 
 
+def _erased(table: pa.Table | None, ids: pa.Array) -> dict[str, np.ndarray]:
+    """For each operator which instances have rows of it."""
+    found = {}
+    for (operator,), rows in _by(table, "operator") if table is not None else ():
+        found[operator] = pc.is_in(ids, value_set=pc.unique(rows["instance_id"])).to_numpy(False)
+    return found
+
+
 def _flips(rows: pa.Table, ids: pa.Array) -> np.ndarray:
     """[instance, draw]: the share of words removed at the flip; infinity where censored, NaN where undefined."""
     draws = rows["draw"].to_numpy()
@@ -225,15 +279,6 @@ def _flips(rows: pa.Table, ids: pa.Array) -> np.ndarray:
     found = np.full((len(ids), draws.max() + 1), np.nan)
     found[_places(rows, ids), draws] = values
     return found
-
-
-def _chance(instances: pa.Table) -> np.ndarray:
-    """The share of the audited tokens that is evidence, over annotators; NaN where nobody marked any."""
-    chance = np.full(len(instances), np.nan)
-    for row, annotators in enumerate(instances["evidence"].to_pylist()):
-        if annotators and any(map(any, annotators)):
-            chance[row] = np.mean(annotators)
-    return chance
 
 
 def _column(

@@ -12,8 +12,9 @@ from typing import Any
 import pyarrow as pa
 
 from attnaudit import store
-from attnaudit.agreement import agreement, plausibility
-from attnaudit.card import Answer, by_class, card, without_model
+from attnaudit.agreement import agreement, plausibility, rationale_share
+from attnaudit.card import Answer, Policy, Use, by_class, card, uses, without_model
+from attnaudit.card.controls import Control, controls_of, lead, lines
 from attnaudit.errors import SpecError
 from attnaudit.per_instance import PerInstance, per_instance
 from attnaudit.spec import Spec
@@ -29,6 +30,8 @@ class Result:
     folder: Path
     manifest: Mapping[str, Any]
     tables: Tables = field(repr=False)
+    evidence: Mapping[str, Any] | None = field(repr=False, default=None)
+    """The manifest of what other trainings and the controls add; None where nothing was gathered."""
 
     @classmethod
     def open(cls, folder: str | Path) -> Result:
@@ -39,7 +42,8 @@ class Result:
         """
         folder = Path(folder)
         manifest = store.read_manifest(folder)
-        return cls(folder, manifest, Tables(folder, manifest))
+        evidence = store.read_evidence(folder)
+        return cls(folder, manifest, Tables(folder, manifest, evidence), evidence)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -79,12 +83,36 @@ class Result:
 
     @property
     def card(self) -> list[Answer]:
-        """The answers, overall and by predicted class."""
-        answers = card(self.tables["summary"], self.groups)
+        """The answers by the policy of the run, overall and by predicted class."""
+        return self.answers()
+
+    def answers(self, policy: Policy | None = None) -> list[Answer]:
+        """The answers by a policy (that of the run where none is given), overall and by predicted class."""
+        answers = card(self.tables["summary"], self.groups, policy or self.policy)
         return without_model(answers) if self.imported else answers
+
+    def uses(self, policy: Policy | None = None) -> list[Use]:
+        """What the answers allow this attention to be used for, by a policy."""
+        policy = policy or self.policy
+        return uses(self.answers(policy), policy)
+
+    @property
+    def controls(self) -> tuple[Control, ...]:
+        """Models whose right answers are known, and what they were given; none where they were not run."""
+        return controls_of(self.evidence or {})
+
+    @property
+    def policy(self) -> Policy:
+        """The policy that was given with the run, else the default one."""
+        given = (self.evidence or {}).get("policy")
+        return Policy() if given is None else Policy.parse(given, source=f"{self.folder}: policy")
 
     def _repr_html_(self) -> str:
         answers = self.card
+        allowed = "".join(
+            f"<li>{escape(use.name)}: <b>{escape(use.verdict)}</b>. {escape(use.sentence)}</li>"
+            for use in self.uses()
+        )
         rows = "".join(
             f"<tr><td>{escape(a.title)}</td><td><b>{escape(a.verdict)}</b></td>"
             f"<td>{escape(a.sentence + by_class(a, answers))}</td></tr>"
@@ -94,8 +122,11 @@ class Result:
         return (
             f"<p><b>{escape(self.folder.name)}</b>: {self.manifest['data']['audited']} texts of "
             f"{escape(self.manifest['data']['corpus'])}; {escape(quality_line(self.scores))}</p>"
+            + "".join(f"<p><b>{escape(said)}</b></p>" for said in [lead(self.controls)] if said)
+            + f"<p>What may this attention be used for?</p><ul>{allowed}</ul>"
             f"<table><tr><th>question</th><th>answer</th><th>why</th></tr>{rows}</table>"
-            f"<p>Tables: {', '.join(f'<code>{name}</code>' for name in self.tables)}</p>"
+            + "".join(f"<p>{escape(line)}</p>" for line in lines(self.controls))
+            + f"<p>Tables: {', '.join(f'<code>{name}</code>' for name in self.tables)}</p>"
         )
 
 
@@ -105,10 +136,19 @@ class Tables(Mapping[str, pa.Table]):
     With a `number`, of one chunk of the instances only. Large tables are best gone through by `chunks`.
     """
 
-    def __init__(self, folder: Path, manifest: Mapping[str, Any], number: int | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        manifest: Mapping[str, Any],
+        evidence: Mapping[str, Any] | None = None,
+        number: int | None = None,
+        whole: Tables | None = None,
+    ) -> None:
         self._folder = folder
         self._manifest = manifest
+        self._evidence = evidence
         self._number = number
+        self._whole = self if whole is None else whole
         self._known: dict[str, pa.Table] = {}
 
     def __getitem__(self, name: str) -> pa.Table:
@@ -125,7 +165,7 @@ class Tables(Mapping[str, pa.Table]):
     def chunks(self) -> Iterator[Mapping[str, pa.Table]]:
         """The same tables with the rows of some hundred instances at a time, in the order of the instances."""
         for number in store.part_numbers(self._manifest, "instances"):
-            yield Tables(self._folder, self._manifest, number)
+            yield Tables(self._folder, self._manifest, self._evidence, number, self._whole)
 
     @cached_property
     def per_instance(self) -> PerInstance:
@@ -133,14 +173,29 @@ class Tables(Mapping[str, pa.Table]):
         n = self._manifest["tables"].get("instances", {"rows": 0})["rows"]
         return per_instance(self.chunks(), n)
 
+    @cached_property
+    def rationale_share(self) -> float | None:
+        """The share of a text that is marked as evidence, a mean over all texts and annotators of the run."""
+        return rationale_share(chunk["instances"] for chunk in self.chunks())
+
     def _make(self, name: str) -> pa.Table:
         match name:
             case "agreement":
                 return agreement(self["importance"])
             case "plausibility":
-                return plausibility(self["instances"], self["importance"])
+                marked = self["instances"]["evidence"]
+                share = self._whole.rationale_share if marked.null_count < len(marked) else None
+                return plausibility(self["instances"], self["importance"], share=share)
             case "summary":
                 return summary(self.per_instance, self["scores"], self._manifest["classes"])
+            case "diagnostic":
+                own = store.read_table(self._folder, name, self._manifest, number=self._number)
+                if self._evidence is None:
+                    return own
+                place = self._folder / store.EVIDENCE
+                return pa.concat_tables(
+                    [own, store.read_table(place, name, self._evidence, number=self._number)]
+                )
             case _ if name in TABLES:
                 return store.read_table(self._folder, name, self._manifest, number=self._number)
             case _:

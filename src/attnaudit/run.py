@@ -26,17 +26,18 @@ from attnaudit import spec as asked
 from attnaudit import store as stored
 from attnaudit.core import Progress, silent
 from attnaudit.counterfactual import COUNTERFACTUALS
+from attnaudit.diagnostics import Hiding, Imitating, imitated, impermissible
 from attnaudit.entries import AUDITED
 from attnaudit.erasure import ERASURES
 from attnaudit.errors import DataError, ModelError, SpecError
 from attnaudit.importance import MEASURES
 from attnaudit.instance import Instance
 from attnaudit.models import checkpoint
-from attnaudit.models.attentive import AttentiveModel
+from attnaudit.models.attentive import BORROWED, AttentiveModel
 from attnaudit.models.vectors import MINILM, initial_vectors, source_digest
 from attnaudit.result import Result
 from attnaudit.tasks import corpus
-from attnaudit.train import Epoch, Schedule, fit
+from attnaudit.train import Epoch, Goal, Schedule, fit
 
 _LAST_EPOCH = "last-epoch.safetensors"
 _COVERAGE = "vectors.json"
@@ -148,14 +149,12 @@ def _planned(spec: asked.Spec, given: AttentiveModel | None) -> _Plan:
     if isinstance(spec.model, asked.Earlier):
         earlier = Path(spec.model.run)
         manifest = stored.read_manifest(earlier)
-        encoder = manifest["model"].get("encoder")
-        if encoder is None:
-            raise SpecError(f"{earlier}: holds imported scores and no model that could be audited")
+        model_digest = _weights_digest(spec.model.run)
+        encoder = manifest["model"]["encoder"]
         if spec.model.encoder not in (None, encoder):
             raise SpecError(f"{earlier}: its encoder is `{encoder}`, and `{spec.model.encoder}` was given")
         classes = tuple(manifest["classes"])
         fields = manifest["model"].get("attended", "text"), manifest["model"].get("query")
-        model_digest = manifest["files"][stored.MODEL]["sha256"]
     elif given is not None:
         if any(value.dtype != torch.float32 for value in given.parameters()):
             raise ModelError(
@@ -164,8 +163,10 @@ def _planned(spec: asked.Spec, given: AttentiveModel | None) -> _Plan:
         classes = given.classes
         fields = given.encoding.attended, given.encoding.query
         model_digest = _digest(given)
-    elif spec.model.vectors is not None:
-        model_digest = source_digest(spec.model.vectors)
+    else:
+        sources = [] if spec.model.vectors is None else [source_digest(spec.model.vectors)]
+        sources += [_weights_digest(run) for run in (spec.model.guide, _imitated(spec)) if run is not None]
+        model_digest = " ".join(sources)
     read = tasks.read(spec.task, seed=spec.seed, classes=classes)
     if classes is None:
         read = corpus.divided(read, seed=spec.seed)
@@ -195,6 +196,18 @@ def _planned(spec: asked.Spec, given: AttentiveModel | None) -> _Plan:
         ]
     )
     return _Plan(spec, read, audited, split, earlier, asked.run_id(spec, digest, model_digest))
+
+
+def _imitated(spec: asked.Spec) -> str | None:
+    """The run whose model is imitated, if one is."""
+    return spec.train.goal.run if isinstance(spec.train.goal, asked.Imitate) else None
+
+
+def _weights_digest(run: str) -> str:
+    entry = stored.read_manifest(run)["files"].get(stored.MODEL)
+    if entry is None:
+        raise SpecError(f"{run}: holds imported scores and no model that could be loaded")
+    return entry["sha256"]
 
 
 def _imported(encoder: str, faults: list[str]) -> None:
@@ -256,6 +269,7 @@ def _trained(plan: _Plan, draft: stored.Draft, device: str, progress: Progress) 
     recipe = _recipe(spec, read.recipe)
     with draft.timed("model"):
         model = _fresh(plan, recipe, draft, progress).to(device)
+        goal = _goal(spec, model, read.splits["train"])
     last = draft.folder / _LAST_EPOCH
     schedule = Schedule(recipe.epochs, recipe.batch, spec.train.learning_rate, spec.train.weight_decay)
     with draft.timed("training"):
@@ -264,7 +278,8 @@ def _trained(plan: _Plan, draft: stored.Draft, device: str, progress: Progress) 
             read.splits["train"],
             read.splits["dev"],
             schedule,
-            seed=spec.seed,
+            seed=spec.training_seed,
+            goal=goal,
             checkpoint=last,
             progress=progress,
         )
@@ -276,14 +291,20 @@ def _fresh(plan: _Plan, recipe: corpus.Recipe, draft: stored.Draft, progress: Pr
     """The model as it is before training: its vocabulary from the training texts, its weights from the seed."""
     spec, read = plan.spec, plan.corpus
     assert isinstance(spec.model, asked.Attentive)
+    if (other := _imitated(spec)) is not None:  # it starts from what it imitates
+        return _earlier_model(other, read.classes)
+    lender = None if spec.model.guide is None else _earlier_model(spec.model.guide, read.classes)
     train = read.splits["train"]
     fields = [read.attended] if read.query is None else [read.attended, read.query]
     cut = text.TOKENISERS[recipe.tokeniser]
     words = ([token for field in fields for token in cut(instance.fields[field])] for instance in train)
     # Answers that stand in the passages are told apart however rare they are.
     answers = set(read.classes) if read.cloze else ()
-    vocabulary = text.vocabulary(words, min_df=recipe.min_df, always=answers)
-    torch.manual_seed(spec.seed)
+    if lender is None:
+        vocabulary = text.vocabulary(words, min_df=recipe.min_df, always=answers)
+    else:  # both must see the same tokens
+        vocabulary, recipe = lender.vocabulary, replace(recipe, tokeniser=lender.encoding.tokeniser)
+    torch.manual_seed(spec.training_seed)
     model = AttentiveModel(
         vocabulary,
         read.classes,
@@ -292,10 +313,13 @@ def _fresh(plan: _Plan, recipe: corpus.Recipe, draft: stored.Draft, progress: Pr
         query=read.query,
         cloze=read.cloze,
         encoder=spec.model.encoder,
-        attention=spec.model.attention,
+        attention=spec.model.attention if lender is None else BORROWED,
         embedding=recipe.embedding,
         hidden=recipe.hidden,
+        lender=None if lender is None else lender.settings,
     )
+    if lender is not None and model.lender is not None:
+        model.lender.load_state_dict(lender.state_dict())
     if spec.model.vectors is not None:
         vectors, found = initial_vectors(spec.model.vectors, vocabulary, recipe.embedding, progress=progress)
         model.start_from(vectors)
@@ -303,6 +327,27 @@ def _fresh(plan: _Plan, recipe: corpus.Recipe, draft: stored.Draft, progress: Pr
         coverage = json.dumps({"source": source, "found": found, "words": len(vocabulary)})
         stored.write_atomically(draft.folder / _COVERAGE, coverage.encode())
     return model
+
+
+def _earlier_model(run: str, classes: Sequence[str]) -> AttentiveModel:
+    """The model of an earlier run that another is to be trained with."""
+    model = checkpoint.load(stored.checked_file(run, stored.MODEL))
+    if model.classes != tuple(classes):
+        raise SpecError(
+            f"{run}: its model knows the classes {', '.join(model.classes)}, and the corpus has "
+            f"{', '.join(classes)}; it must have been trained on the same corpus"
+        )
+    return model
+
+
+def _goal(spec: asked.Spec, model: AttentiveModel, train: Sequence[Instance]) -> Goal | None:
+    """What is learned besides the labels; of a model that is imitated, what it gives before anything is learned."""
+    match spec.train.goal:
+        case asked.Imitate(weight=weight):
+            return Imitating(imitated(model, train), weight)
+        case asked.Hide(weight=weight, words=words):
+            return Hiding(impermissible(model, train, words), weight)
+    return None
 
 
 def _recipe(spec: asked.Spec, own: corpus.Recipe) -> corpus.Recipe:

@@ -19,16 +19,17 @@ import torch
 from attnaudit import store, tables
 from attnaudit.agreement import ragged
 from attnaudit.batches import in_batches
-from attnaudit.case import cases
 from attnaudit.core import Batch, Progress
 from attnaudit.counterfactual import Counterfactual
 from attnaudit.counterfactual.outcome import in_order
-from attnaudit.entries import importance_rows, score_rows
+from attnaudit.entries import AUDITED, importance_rows, score_rows
 from attnaudit.erasure import Erased, Erases, Orders
 from attnaudit.errors import ModelError
 from attnaudit.importance import Measure
 from attnaudit.instance import Instance, Span
 from attnaudit.models.attentive import AttentiveModel
+from attnaudit.representation import Seen, representation
+from attnaudit.stats.draws import sample
 
 CHUNK = store.CHUNK
 
@@ -44,28 +45,41 @@ class Work:
 
 
 def describe_instances(work: Work, *, split: str, keep_text: bool) -> None:
-    """The table `instances`: tokens, offsets, what is audited, evidence, prediction."""
+    """The table `instances`: tokens, offsets, what is audited, evidence, prediction; in `diagnostic` what states and
+    attention look like, from the same forward pass.
+    """
 
     @torch.no_grad()
-    def rows_of(chunk: Sequence[Instance]) -> pa.Table:
+    def describe_chunk(number: int, chunk: Sequence[Instance]) -> None:
         rows: list[dict[str, Any]] = [{} for _ in chunk]
+        seen: list[list[Seen]] = [[] for _ in chunk]
 
         def describe(positions: Sequence[int], batch: Batch) -> None:
-            output = torch.softmax(work.model.trace(batch).logits[:, 0].double(), dim=-1).cpu().numpy()
+            trace = work.model.trace(batch)
+            output = torch.softmax(trace.logits[:, 0].double(), dim=-1).cpu().numpy()
             if not np.isfinite(output).all():
                 raise ModelError(
                     "the model's output is not finite for some texts: its weights hold NaN or infinity"
                 )
+            found = representation(work.model, batch, trace)
             for row, position in enumerate(positions):
+                seen[position] = found[row]
                 rows[position] = _instance_row(
                     work.model, chunk[position], batch, row, output[row], keep_text
                 )
 
         in_batches(work.model, chunk, describe)
+        quantities = [(row["instance_id"], one) for row, each in zip(rows, seen, strict=True) for one in each]
+        of_states = {name: [getattr(one, name) for _, one in quantities] for name in Seen._fields}
+        of_states["instance_id"] = [instance_id for instance_id, _ in quantities]
+        diagnostic = tables.build("diagnostic", {**of_states, "kind": "representation", "subject": AUDITED})
+        work.draft.write("diagnostic", "representation", number, diagnostic)
         columns = {name: [row[name] for row in rows] for name in rows[0]}
-        return tables.build("instances", {**columns, "split": split})
+        work.draft.write(
+            "instances", "instances", number, tables.build("instances", {**columns, "split": split})
+        )
 
-    _through(work, "instances", "instances", rows_of)
+    _through(work, "instances", "instances", describe_chunk)
 
 
 def score(work: Work, *, split: str) -> None:
@@ -92,7 +106,10 @@ def measure(work: Work, name: str, ask: Measure) -> None:
         keys = [(chunk[position].id, step) for position, step in sorted(scores)]
         return importance_rows(keys, name, [scores[key] for key in sorted(scores)], ask.objective)
 
-    _through(work, "importance", name, rows_of)
+    def write(number: int, chunk: Sequence[Instance]) -> None:
+        work.draft.write("importance", name, number, rows_of(chunk))
+
+    _through(work, "importance", name, write)
 
 
 def replace_attention(work: Work, asked: Sequence[tuple[str, Counterfactual]], *, seed: int) -> None:
@@ -134,30 +151,36 @@ def _replaced(
 
 
 def erase(work: Work, asked: Sequence[tuple[str, Erases]], *, seed: int) -> None:
-    """The rows of the erasures in the table `erasure`; words are ranked by the scores that are already there."""
+    """The rows of the erasures in the table `erasure`; words are ranked by the scores that are already there.
+
+    An erasure that is asked of a sample has no rows for the other instances.
+    """
     total = len(work.instances)
     for name, ask in asked:
+        of_all = ask.sample is None or ask.sample >= total
+        ids = () if of_all else (instance.id for instance in work.instances)
+        drawn = sample(ids, ask.sample or 0, seed=seed, purpose=name)
         for number, start in enumerate(range(0, total, CHUNK)):
             if not work.draft.has("erasure", name, number):
                 with work.draft.timed(f"erasure {name}"):
                     chunk = work.instances[start : start + CHUNK]
+                    chosen = [instance for instance in chunk if of_all or instance.id in drawn]
                     orders = _orders(work.draft.part("importance", number))
-                    work.draft.write("erasure", name, number, _erased(work, chunk, orders, ask, seed))
-            work.progress("erasure", min(start + CHUNK, total), total)
+                    work.draft.write("erasure", name, number, _erased(work, chosen, orders, ask, seed))
+            work.progress(f"erasure {name}", min(start + CHUNK, total), total)
 
 
 @torch.no_grad()
 def _erased(
-    work: Work, chunk: Sequence[Instance], orders: Mapping[str, Orders], ask: Erases, seed: int
+    work: Work, instances: Sequence[Instance], orders: Mapping[str, Orders], ask: Erases, seed: int
 ) -> pa.Table:
     found: dict[str, list[Erased]] = {}
 
     def erase_words(_positions: Sequence[int], batch: Batch) -> None:
-        for case in cases(work.model, batch, work.model.trace(batch), needed_by="erasure"):
-            found[case.instance_id] = ask(case, orders.get(case.instance_id, {}), seed=seed)
+        found.update(ask(work.model, batch, work.model.trace(batch), orders, seed=seed))
 
-    in_batches(work.model, chunk, erase_words)
-    rows = [(instance.id, row) for instance in chunk for row in found[instance.id]]
+    in_batches(work.model, instances, erase_words)
+    rows = [(instance.id, row) for instance in instances for row in found[instance.id]]
     columns = {name: [row[i] for _, row in rows] for i, name in enumerate(Erased._fields)}
     return tables.build("erasure", {"instance_id": [name for name, _ in rows], **columns})
 
@@ -184,13 +207,13 @@ def _orders(importance: pa.Table) -> dict[str, dict[str, np.ndarray | str]]:
     return found
 
 
-def _through(work: Work, table: str, stage: str, rows_of: Callable[[Sequence[Instance]], pa.Table]) -> None:
-    """One stage over all audited instances, a part a chunk; rows stand in the order of the instances."""
+def _through(work: Work, table: str, stage: str, write: Callable[[int, Sequence[Instance]], None]) -> None:
+    """One stage over all audited instances, a part a chunk; done is what the part of its table is there for."""
     total = len(work.instances)
     for number, start in enumerate(range(0, total, CHUNK)):
         if not work.draft.has(table, stage, number):
             with work.draft.timed(stage):
-                work.draft.write(table, stage, number, rows_of(work.instances[start : start + CHUNK]))
+                write(number, work.instances[start : start + CHUNK])
         work.progress(stage, min(start + CHUNK, total), total)
 
 

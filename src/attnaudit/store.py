@@ -3,6 +3,8 @@
     STORE/NAME/manifest.json                      what was asked, with what, how long, digests of all below
     STORE/NAME/model.safetensors                  the audited model
     STORE/NAME/<table>/<stage>-NNNNN.parquet      parts of a table, in the order of the instances
+    STORE/NAME/evidence/                          what other trainings and the controls add to the card: a folder of
+                                                  the same kind, made after the run and again when more is asked
 
 While it is being written the folder is called `NAME.partial`; it takes its name when it is complete. Each part
 is written under a temporary name, flushed to the disk and renamed, so that a kill at any instant loses at most
@@ -37,7 +39,9 @@ CHUNK = 256
 MANIFEST = "manifest.json"
 MODEL = "model.safetensors"
 REPORT = "report.html"
+EVIDENCE = "evidence"
 _REQUIRED = ("run_id", "spec", "classes", "data", "model", "environment", "seconds", "tables", "files")
+_REQUIRED_OF_EVIDENCE = ("of", "trainings", "controls", "tables", "files")
 _PARTIAL = ".partial"
 _LOCK = "lock"
 _SECONDS = "seconds.json"
@@ -102,8 +106,12 @@ class Draft:
             spent[stage] = round(spent.get(stage, 0.0) + more, 3)
         write_atomically(self.folder / _SECONDS, json.dumps(spent).encode())
 
-    def finish(self, manifest: Mapping[str, Any]) -> Path:
+    def finish(self, manifest: Mapping[str, Any], *, replace: bool = False) -> Path:
         """Write the manifest with the digests of everything, and give the folder its name.
+
+        Args:
+            manifest: what it says besides.
+            replace: put it in the place of an earlier one.
 
         Returns:
             The finished run folder.
@@ -126,6 +134,8 @@ class Draft:
         content["complete"] = True
         content["manifest_sha256"] = _manifest_digest(content)
         write_atomically(self.folder / MANIFEST, json.dumps(content, indent=1, ensure_ascii=False).encode())
+        if replace:
+            shutil.rmtree(self.final, ignore_errors=True)
         if find(self.final.parent, self.final.name):  # another process was first: its numbers are the same
             shutil.rmtree(self.folder)
             return self.final
@@ -140,18 +150,20 @@ class Draft:
 
 
 @contextmanager
-def draft(store: str | Path, name: str, conditions: Mapping[str, Any] | None = None) -> Iterator[Draft]:
+def draft(
+    store: str | Path, name: str, conditions: Mapping[str, Any] | None = None, *, replace: bool = False
+) -> Iterator[Draft]:
     """The folder of a run in the making: a new one, or what an interrupted attempt left.
 
     An attempt that was made under other `conditions` (another device, say) is thrown away: its parts and new ones
-    would not be of one piece.
+    would not be of one piece. With `replace` the name may be that of a finished one, whose place it will take.
 
     Raises:
         StoreError: another process is writing the same run, the folder cannot be made, or its place is taken.
     """
     final = Path(store) / name
     folder = final.with_name(name + _PARTIAL)
-    if final.exists() and find(store, name) is None:
+    if not replace and final.exists() and find(store, name) is None:
         raise StoreError(f"{final}: stands in the way and is no finished run; move it elsewhere")
     with _said_plainly(folder):
         folder.mkdir(parents=True, exist_ok=True)
@@ -217,10 +229,42 @@ def run_name(readable: str, run_id: str) -> str:
     return f"{re.sub(r'[^A-Za-z0-9._-]+', '-', readable).strip('.-')[:60] or 'corpus'}-{run_id}"
 
 
+CACHE = "ATTNAUDIT_CACHE"
+"""The variable that names the folder of what is kept between runs and may be deleted at any time."""
+
+
+def cache_folder() -> Path | None:
+    """That folder, else `$XDG_CACHE_HOME/attnaudit`, else `~/.cache/attnaudit`; None where the user has no home."""
+    if own := os.environ.get(CACHE):
+        return Path(own)
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "attnaudit"
+    except RuntimeError:
+        return None
+
+
 def find(store: str | Path, name: str) -> Path | None:
     """The finished run of this name, if there is one."""
     folder = Path(store) / name
     return folder if (folder / MANIFEST).exists() else None
+
+
+def read_evidence(folder: str | Path) -> dict[str, Any] | None:
+    """The manifest of the evidence that was gathered for a finished run; None where none was.
+
+    Raises:
+        StoreError: it was altered, or the run was made anew after it.
+        SchemaError: it was written by a newer version.
+    """
+    place = Path(folder) / EVIDENCE
+    if not place.is_dir():
+        return None
+    manifest = _read_manifest(place, _REQUIRED_OF_EVIDENCE)
+    if manifest["of"] != read_manifest(folder)["manifest_sha256"]:
+        raise StoreError(
+            f"{place}: belongs to another run than the one around it; remove the folder `{EVIDENCE}`"
+        )
+    return manifest
 
 
 def read_manifest(folder: str | Path) -> dict[str, Any]:
@@ -230,7 +274,10 @@ def read_manifest(folder: str | Path) -> dict[str, Any]:
         StoreError: no such folder, no manifest, an unfinished run, or a manifest that was altered.
         SchemaError: it was written by a newer version.
     """
-    folder = Path(folder)
+    return _read_manifest(Path(folder), _REQUIRED)
+
+
+def _read_manifest(folder: Path, required: tuple[str, ...]) -> dict[str, Any]:
     if not folder.is_dir():
         raise StoreError(f"{folder}: there is no such run folder{_near(folder)}")
     path = folder / MANIFEST
@@ -254,7 +301,7 @@ def read_manifest(folder: str | Path) -> dict[str, Any]:
         )
     if not manifest.get("complete"):
         raise StoreError(f"{folder}: the run is not complete; the same `attnaudit run` goes on with it")
-    if missing := [key for key in _REQUIRED if key not in manifest]:
+    if missing := [key for key in required if key not in manifest]:
         raise StoreError(f"{path}: must hold {', '.join(f'`{key}`' for key in missing)}")
     if manifest.get("manifest_sha256") != _manifest_digest(manifest):
         raise StoreError(f"{path}: was altered after the run (its digest does not fit its content)")
@@ -313,8 +360,16 @@ def verify(folder: str | Path) -> list[str]:
     folder = Path(folder)
     try:
         manifest = read_manifest(folder)
+        evidence = read_evidence(folder)
     except StoreError as error:
         return [str(error)]
+    aside = frozenset({folder / EVIDENCE, folder / (EVIDENCE + _PARTIAL)})
+    faults = [] if evidence is None else _faults(folder / EVIDENCE, evidence)
+    return faults + _faults(folder, manifest, aside)
+
+
+def _faults(folder: Path, manifest: Mapping[str, Any], aside: frozenset[Path] = frozenset()) -> list[str]:
+    """What is wrong with the content of a folder by its manifest; the folders `aside` are not looked into."""
     expected = {
         f"{table}/{part}": entry
         for table, t in manifest["tables"].items()
@@ -330,7 +385,9 @@ def verify(folder: str | Path) -> list[str]:
         except StoreError as error:
             faults.append(str(error))
     known = {folder / place for place in (*expected, *_NOT_CONTENT)}
-    strays = sorted(p for p in folder.rglob("*") if p.is_file() and p not in known)
+    strays = sorted(
+        p for p in folder.rglob("*") if p.is_file() and p not in known and aside.isdisjoint(p.parents)
+    )
     return faults + [f"{path}: is not part of the run (the manifest does not know it)" for path in strays]
 
 

@@ -18,6 +18,7 @@ from attnaudit.per_instance import SOONER, PerInstance, per_instance
 from attnaudit.stats import inference
 from attnaudit.stats.inference import SIGNIFICANT, Estimate
 from attnaudit.stats.multiple import benjamini_hochberg
+from attnaudit.trainings import Group, trainings
 
 OVERALL = "overall"
 ATTENTION_BINS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -57,6 +58,7 @@ def summary(numbers: PerInstance, scores: pa.Table, classes: Sequence[str]) -> p
         *_adversary(numbers, groups),
         *_erasure(numbers, groups),
         *_plausibility(numbers, groups),
+        *_trainings(numbers, groups, classes),
     ]
     names = [column.name for column in tables.TABLES["summary"].columns]
     return tables.build(
@@ -134,6 +136,9 @@ def _agreement(numbers: PerInstance, groups: Sequence[_Group]) -> Iterator[_Row]
                 small = int((p <= SIGNIFICANT).sum())
                 share = inference.share(small, len(inside))
                 yield _row("agreement", subject, group.name, statistic, share, undefined)
+            rarefied, undefined = _defined(numbers.rarefied[a, b], group)
+            share = inference.mean(rarefied)
+            yield _row("agreement", subject, group.name, "share_significant_rarefied", share, undefined)
             if a == "attention" and ceiling is not None:
                 both = group.members & np.isfinite(tau) & np.isfinite(ceiling)
                 of_ceiling = inference.ratio_of_means(tau[both], ceiling[both])
@@ -250,12 +255,24 @@ def _adversary(numbers: PerInstance, groups: Sequence[_Group]) -> Iterator[_Row]
             flips, undefined = _defined(flipped, group)
             flip_share = inference.share(int(flips.sum()), len(flips))
             yield _row("adversary", kind, group.name, "share_flipped", flip_share, undefined)
+            if kind == "same_weights":
+                yield from _against_random(numbers, jsd, group)
             if kind in _BRACKETED:
                 yield from _bracket(kind, jsd, numbers.counterfactual(kind, "certified_upper_jsd"), group)
     yield from _gaps(found, groups)
     if "adversarial_bracket" in found:
         upper = numbers.counterfactual("adversarial_bracket", "certified_upper_jsd")
         yield from _proof(found, upper, groups)
+
+
+def _against_random(numbers: PerInstance, jsd: np.ndarray, group: _Group) -> Iterator[_Row]:
+    """How far the same weights can be re-assigned within ε, as a share of how far a random re-assignment goes."""
+    random = numbers.counterfactual("permuted", "attention_jsd")
+    both = group.members & np.isfinite(jsd) & np.isfinite(random)
+    if both.any():
+        share = inference.ratio_of_means(jsd[both], random[both])
+        undefined = int(group.members.sum() - both.sum())
+        yield _row("adversary", "same_weights", group.name, "share_of_permuted", share, undefined)
 
 
 def _bracket(kind: str, lower: np.ndarray, upper: np.ndarray, group: _Group) -> Iterator[_Row]:
@@ -300,9 +317,10 @@ def _proof(
 def _erasure(numbers: PerInstance, groups: Sequence[_Group]) -> Iterator[_Row]:
     for (quantity, ordering, operator), values in numbers.erasure.items():
         statistic = quantity if quantity == SOONER else f"mean_{quantity}"
+        subject = f"{ordering}, {operator}"
         for group in groups:
-            inside, undefined = _defined(values, group)
-            subject = f"{ordering}, {operator}"
+            asked = _Group(group.name, group.members & numbers.erased[operator])
+            inside, undefined = _defined(values, asked)
             yield _row("erasure", subject, group.name, statistic, inference.mean(inside), undefined)
 
 
@@ -311,9 +329,14 @@ def _plausibility(numbers: PerInstance, groups: Sequence[_Group]) -> Iterator[_R
         for group in groups:
             inside, undefined = _defined(values, group)
             yield _row("plausibility", measure, group.name, metric, inference.mean(inside), undefined)
-    for group in groups if numbers.plausibility else ():
-        inside, undefined = _defined(numbers.chance, group)
-        yield _row("plausibility", "chance", group.name, "precision_at_k", inference.mean(inside), undefined)
+
+
+def _trainings(numbers: PerInstance, groups: Sequence[_Group], classes: Sequence[str]) -> Iterator[_Row]:
+    solved = next((kind for kind in _SOLVED if kind in numbers.kinds), None)
+    adversary = None if solved is None else numbers.counterfactual(solved, "attention_jsd")
+    index = {predicted(name): number for number, name in enumerate(classes)}
+    told = [Group(group.name, group.members, index.get(group.name)) for group in groups]
+    yield from trainings(numbers.diagnostic, numbers.target, numbers.prediction, adversary, told)
 
 
 # --- groups and values, also for the figures -------------------------------------------------------------

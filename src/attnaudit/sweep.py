@@ -44,7 +44,8 @@ class Outcome:
 def sweep(
     specs: Sequence[Spec],
     *,
-    store: str | Path = "runs",
+    store: str | Path | Sequence[str | Path] = "runs",
+    reports: bool = True,
     device: str = "cpu",
     threads: int = 1,
     memory: int = limits.DEFAULT,
@@ -54,12 +55,13 @@ def sweep(
 ) -> Iterator[Outcome]:
     """Audit by every spec, several at a time.
 
-    What a spec names from outside (`module:Name`) must be importable in every worker: by `PYTHONPATH`, say; the
-    current folder is not looked into.
+    What a spec names from outside (`module:Name`) must be importable in every worker: by `PYTHONPATH`, or from the
+    current folder.
 
     Args:
         specs: what to audit; two equal ones share a run, so give each once.
-        store: folder that holds the run folders.
+        store: folder that holds the run folders, or one for each spec.
+        reports: whether each run gets its report.
         device: where torch computes in each worker.
         threads: compute threads of each worker; the same number gives the same bits.
         memory: bytes that the results in between of one batch may take in each worker.
@@ -75,8 +77,9 @@ def sweep(
     stop = threading.Event()
     try:
         futures: list[Future[Outcome]] = []
-        for number, spec in enumerate(specs):
-            task = _Task(number, spec.plain(), str(store), device, threads, memory)
+        stores = [store] * len(specs) if isinstance(store, (str, Path)) else store
+        for number, (spec, place) in enumerate(zip(specs, stores, strict=True)):
+            task = _Task(number, spec.plain(), str(place), reports, device, threads, memory)
             futures.append(pool.submit(_watched, task, watch, stop) if own else pool.submit(run_cell, task))
         for future in as_completed(futures):
             yield future.result()
@@ -93,6 +96,7 @@ class _Task:
     number: int
     spec: dict[str, Any]
     store: str
+    report: bool
     device: str
     threads: int
     memory: int
@@ -158,7 +162,7 @@ def work() -> None:
     """A worker: one task on standard input, lines of JSON on standard output: progress, then folder or error."""
     say = _channel()
     limits.keep_freed()
-    spec, store, device, threads, memory = json.loads(sys.stdin.readline())
+    spec, store, report, device, threads, memory = json.loads(sys.stdin.readline())
     threading.Thread(target=_end_with_parent, daemon=True).start()
     told = 0.0
 
@@ -173,13 +177,14 @@ def work() -> None:
     from attnaudit.run import audit
 
     try:
-        result = audit(
-            Spec.parse(spec), store=store, device=device, threads=threads, memory=memory, progress=progress
-        )
+        asked = Spec.parse(spec)
+        if asked.modules:
+            sys.path.append(str(Path.cwd()))
+        result = audit(asked, store=store, device=device, threads=threads, memory=memory, progress=progress)
     except AuditError as error:
         say(error=str(error))
         return
-    if not (result.folder / stored.REPORT).exists():
+    if report and not (result.folder / stored.REPORT).exists():
         with suppress(
             StoreError
         ):  # the run is finished all the same; `attnaudit report` says what is in the way

@@ -226,7 +226,7 @@ TABLES: dict[str, Table] = _tables(
     ),
     Table(
         "erasure",
-        "What became of the decision when the highest ranked words lost their attention.",
+        "What became of the decision when the highest ranked words lost their attention, or went from the text.",
         ("instance_id", "quantity", "ordering", "operator", "fraction", "draw"),
         (
             _ID,
@@ -238,7 +238,12 @@ TABLES: dict[str, Table] = _tables(
                 "these alone)",
             ),
             Column("ordering", pa.string(), "the measure by which words are ranked, or `random`"),
-            Column("operator", pa.string(), "`renormalise` the attention that stays, or leave it: `zero`"),
+            Column(
+                "operator",
+                pa.string(),
+                "states fixed: `renormalise` the attention that stays, or leave it: `zero`; encoded anew, for a "
+                "sample of the instances: `delete` the words, or `mask` them",
+            ),
             Column(
                 "fraction",
                 pa.float64(),
@@ -249,6 +254,30 @@ TABLES: dict[str, Table] = _tables(
             ),
             Column("draw", pa.int32(), "number of the random order, from 0; 0 for what is not drawn", low=0),
             Column("value", pa.float64(), "its value", low=-1, high=1, nullable=True),
+            _STATUS,
+        ),
+    ),
+    Table(
+        "diagnostic",
+        "What is known of a model besides: its states and attention, or how it compares with another training.",
+        ("instance_id", "kind", "subject", "quantity"),
+        (
+            _ID,
+            Column(
+                "kind",
+                pa.string(),
+                "representation; seeds, uniform, guide, imitation or deception (what the other model is there for)",
+            ),
+            Column("subject", pa.string(), "the model: `base`, or which other one"),
+            Column(
+                "quantity",
+                pa.string(),
+                "conicity (−1 to 1), attention_entropy (nats), punctuation_mass, special_mass (shares of the "
+                "attention); of another model: prediction (index of a class), attention_jsd and permuted_jsd "
+                "(nats, from the base, and from its own attention permuted), output_tvd, hidden_mass (share of "
+                "the attention on the words to hide)",
+            ),
+            Column("value", pa.float64(), "its value", low=-1, nullable=True),
             _STATUS,
         ),
     ),
@@ -304,12 +333,26 @@ TABLES: dict[str, Table] = _tables(
         ("instance_id", "measure", "annotator", "metric"),
         (
             _ID,
-            Column("measure", pa.string(), "the measure"),
+            Column(
+                "measure",
+                pa.string(),
+                "the measure; `chance` for a random order, `annotators` for the other annotators' marks",
+            ),
             Column("annotator", pa.int32(), "whose evidence", low=0),
             Column(
-                "metric", pa.string(), "precision_at_k (k = number of evidence tokens) or average_precision"
+                "metric",
+                pa.string(),
+                "precision_at_k (k = number of evidence tokens), average_precision (the AUPRC), token_f1 or iou_f1 "
+                "(both of the highest scores, as many as are marked on average)",
             ),
-            Column("value", pa.float64(), "1 = all evidence first", low=0, high=1, nullable=True),
+            Column(
+                "value",
+                pa.float64(),
+                "1 = all evidence first, or it and nothing else",
+                low=0,
+                high=1,
+                nullable=True,
+            ),
             _STATUS,
         ),
         derived=True,
@@ -385,6 +428,41 @@ ACROSS_RUNS: dict[str, Table] = _tables(
             ),
             Column("reason", pa.list_(pa.string()), "what must be known with the verdict: ids of errata"),
             Column("run_id", pa.string(), "the runs, by seed; empty where there is none"),
+        ),
+        derived=True,
+    ),
+    Table(
+        "comparison",
+        "One number of run A against the same number of run B, on the texts that both audited.",
+        ("experiment", "subject", "group", "statistic"),
+        (
+            Column("experiment", pa.string(), "quality, agreement, permutation, …"),
+            Column("subject", pa.string(), "what was measured or compared"),
+            Column("group", pa.string(), "`overall`, or `class CLASS` (the gold class)"),
+            Column("statistic", pa.string(), "accuracy, mean, median …"),
+            Column("value_a", pa.float64(), "of run A; null where there is none", nullable=True),
+            Column("value_b", pa.float64(), "of run B", nullable=True),
+            Column("difference", pa.float64(), "value_a − value_b", nullable=True),
+            Column("low", pa.float64(), "lower end of its 95% interval over texts", nullable=True),
+            Column("high", pa.float64(), "upper end", nullable=True),
+            Column(
+                "p_value",
+                pa.float64(),
+                "two-sided, were it as likely that each pair stands the other way round",
+                low=0,
+                high=1,
+                nullable=True,
+            ),
+            Column(
+                "p_value_holm",
+                pa.float64(),
+                "the same, adjusted after Holm for all rows of this table",
+                low=0,
+                high=1,
+                nullable=True,
+            ),
+            Column("n", pa.int64(), "number of texts with a value in both runs", low=0),
+            Column("n_undefined", pa.int64(), "number of common texts without", low=0),
         ),
         derived=True,
     ),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import product
@@ -14,13 +13,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bars
 from rich.table import Table
 
-from attnaudit.card import by_class
+from attnaudit.harmless import printable
 from attnaudit.result import Result
 from attnaudit.stats.inference import Estimate
 from attnaudit.summary import OVERALL, lookup
+from attnaudit.terminal_card import console_of, print_controls, print_lead, table_of_answers, table_of_uses
 from attnaudit.wording import quality_line, worded
-
-_VERDICT_STYLE = {"supported": "green", "not supported": "red", "undetermined": "yellow", "not run": "dim"}
 
 _SHOWN = (
     ("agreement", "mean", "τ, mean"),
@@ -37,6 +35,7 @@ _SHOWN = (
     ("erasure", "mean_decision_flip", "words removed until it flips"),
     ("plausibility", "precision_at_k", "precision at k"),
     ("plausibility", "average_precision", "average precision"),
+    ("plausibility", "token_f1", "token F1"),
 )
 
 
@@ -73,9 +72,9 @@ def progress_bars(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
 
 def show(result: Result, *, width: int | None = None) -> None:
     """The summary of a run on standard output: answers first, then the numbers by group."""
-    console = Console(width=width or (None if sys.stdout.isatty() else 132))
+    console = console_of(width)
     # First, so that a damaged run prints nothing but its fault.
-    answered, numbers = result.card, _numbers(result, console)
+    answers, numbers = result.card, _numbers(result, console)
     data = result.manifest["data"]
     quality = quality_line(result.scores)
     console.print(
@@ -87,25 +86,11 @@ def show(result: Result, *, width: int | None = None) -> None:
     console.print(f"{whose}: {quality}{trained}\n")
     for warning in data["warnings"]:
         console.print(f"[yellow]note[/] {printable(warning)}")
-    answers = Table(
-        "question",
-        "answer",
-        "why",
-        title="May this attention be shown as an explanation?",
-        title_justify="left",
-    )
-    for answer in answered:
-        if answer.group == OVERALL:
-            style = _VERDICT_STYLE[answer.verdict]
-            said = f"{answer.sentence}{by_class(answer, answered)}"
-            answers.add_row(answer.title, f"[{style}]{answer.verdict}[/]", printable(said))
-    console.print(answers)
+    print_lead(console, result.controls)
+    console.print(table_of_uses(result.uses()))
+    console.print(table_of_answers(answers))
+    print_controls(console, result.controls)
     console.print(numbers)
-
-
-def printable(text: str) -> str:
-    """Text from data, made harmless: no control characters reach the terminal, no markup is read in it."""
-    return escape("".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text))
 
 
 def _numbers(result: Result, console: Console) -> Table:
@@ -113,7 +98,7 @@ def _numbers(result: Result, console: Console) -> Table:
     numbers = lookup(result.tables["summary"])
     groups = result.groups
     subjects = dict.fromkeys(
-        (e, s) for e, s, _, _ in numbers if "max attention" not in s and not s.endswith(", zero")
+        (e, s) for e, s, _, _ in numbers if "max attention" not in s and not s.endswith((", zero", ", mask"))
     )
     rows = []
     for experiment in _EXPERIMENTS:

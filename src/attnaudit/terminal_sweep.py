@@ -11,11 +11,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from attnaudit.harmless import printable
 from attnaudit.reproduce.cell import Cell
 from attnaudit.reproduce.data_table import DataRow, Facts
 from attnaudit.studies.jain2019 import FROM_RANDOM, Planned
 from attnaudit.sweep import Watch
-from attnaudit.terminal import printable
 
 
 def show_plan(planned: Sequence[Planned], jobs: int) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from safetensors.torch import save as serialise
 from torch import Tensor
 
 from attnaudit import memory, text
-from attnaudit.core import Progress, silent
+from attnaudit.core import Batch, Progress, Trace, silent
 from attnaudit.errors import ModelError
 from attnaudit.instance import Instance
 from attnaudit.models.attentive import AttentiveModel
@@ -66,6 +66,11 @@ class _Progress:
     best_state: dict[str, Tensor] = field(default_factory=dict)
 
 
+Goal = Callable[[Trace, Batch, Sequence[int], Tensor], Tensor]
+"""What is minimised in place of the labels' loss: from a forward pass, its batch, which of the training instances
+these are, and the labels' loss summed over them, another loss summed over them."""
+
+
 def fit(
     model: AttentiveModel,
     train: Sequence[Instance],
@@ -73,6 +78,7 @@ def fit(
     settings: Schedule,
     *,
     seed: int,
+    goal: Goal | None = None,
     checkpoint: Path | None = None,
     progress: Progress = silent,
 ) -> tuple[list[Epoch], int]:
@@ -84,6 +90,8 @@ def fit(
         dev: instances on which the best epoch is chosen.
         settings: epochs, batch size, learning rate, weight decay.
         seed: of the order of the batches.
+        goal: what to minimise in place of the labels' loss. The last epoch is then kept, since no score on the
+            development split says how well the goal is met.
         checkpoint: file that holds the last whole epoch; written after each one, taken up when it exists.
         progress: told after each batch.
 
@@ -93,7 +101,7 @@ def fit(
     Raises:
         ModelError: the loss became infinite or NaN.
     """
-    ids, targets = _learnable(model, train)
+    ids, targets, places = _learnable(model, train)
     dev_ids = [model.encoding.ids(instance) for instance in dev]
     dev_targets = np.array([_target(instance) for instance in dev])
     loss_of = _Loss.of(model, targets)
@@ -119,8 +127,11 @@ def fit(
             optimiser.zero_grad()
             for part in text.length_batches([len(ids[i].tokens) for i in rows], budget=at_once):
                 some = [rows[i] for i in sorted(part)]  # one part keeps the batch as it is, to the bit
-                logits = model.trace(model.pad([ids[i] for i in some])).logits[:, 0]
-                loss = loss_of(logits, targets[some])
+                batch = model.pad([ids[i] for i in some])
+                trace = model.trace(batch)
+                loss = loss_of(trace.logits[:, 0], targets[some])
+                if goal is not None:
+                    loss = goal(trace, batch, [places[i] for i in some], loss)
                 (loss / len(rows) if loss_of.mean else loss).backward()
                 total += loss.item()
             optimiser.step()
@@ -133,8 +144,10 @@ def fit(
             )
         dev_loss, dev_scores = _evaluated(model, dev_ids, dev_targets, loss_of)
         state.epochs.append(Epoch(number, total / len(ids), dev_loss, dev_scores))
-        if state.best == 0 or loss_of.quality(state.epochs[-1]) > loss_of.quality(
-            state.epochs[state.best - 1]
+        if (
+            state.best == 0
+            or goal is not None
+            or loss_of.quality(state.epochs[-1]) > loss_of.quality(state.epochs[state.best - 1])
         ):
             state.best = number
             state.best_state = {name: value.detach().clone() for name, value in model.state_dict().items()}
@@ -205,23 +218,24 @@ class _Loss:
 
 
 def _parameter_groups(model: AttentiveModel) -> list[dict[str, Any]]:
-    """All parameters; the scorer of a text classifier is not decayed, as in the published code."""
+    """What is learned; the scorer of a text classifier is not decayed, as in the published code."""
+    learned = {name: value for name, value in model.named_parameters() if value.requires_grad}
     if model.encoding.query is not None:
-        return [{"params": list(model.parameters())}]
-    decayed = [value for name, value in model.named_parameters() if not name.startswith("scorer.")]
+        return [{"params": list(learned.values())}]
+    decayed = [value for name, value in learned.items() if not name.startswith("scorer.")]
     return [{"params": decayed}, {"params": list(model.scorer.parameters()), "weight_decay": 0.0}]
 
 
 def _learnable(
     model: AttentiveModel, instances: Sequence[Instance]
-) -> tuple[list[Ids], Int[Tensor, " instance"]]:
-    """Ids and targets of what can be learned from: the gold class must be one that can be the answer."""
+) -> tuple[list[Ids], Int[Tensor, " instance"], list[int]]:
+    """Ids, targets and places of what can be learned from: the gold class must be one that can be the answer."""
     ids = [model.encoding.ids(instance) for instance in instances]
     targets = [_target(instance) for instance in instances]
     kept = [i for i, row in enumerate(ids) if row.candidates is None or targets[i] in row.candidates]
     if not kept:
         raise ModelError("in no training instance the gold answer is among the possible ones")
-    return [ids[i] for i in kept], torch.tensor([targets[i] for i in kept], device=model.device)
+    return [ids[i] for i in kept], torch.tensor([targets[i] for i in kept], device=model.device), kept
 
 
 def _evaluated(

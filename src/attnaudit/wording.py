@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 _NAMES = {
     "leave_one_out": "leave-one-out",
@@ -20,6 +20,9 @@ _NAMES = {
     "bracket above paper": "bracket above search as published",
     "roc_auc": "ROC-AUC",
     "precision_at_k": "precision at k",
+    "average_precision": "average precision (AUPRC)",
+    "token_f1": "token F1",
+    "iou_f1": "IOU F1",
     "f1": "F1",
     "f1_class_0": "F1 of class 0",
     "f1_macro": "F1 (macro)",
@@ -58,3 +61,13 @@ def beside(field: str | None) -> str:
     ('Hypothesis', 'Read beside it')
     """
     return field.capitalize() if field in ("question", "hypothesis", "query") else "Read beside it"
+
+
+def counted(n: int, noun: str = "text") -> str:
+    """`1 text`, `1,821 texts`."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+
+
+def listed(names: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

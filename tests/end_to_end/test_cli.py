@@ -286,3 +286,48 @@ def test_module_and_script_are_the_same_and_quiet_without_a_terminal(tmp_path: P
     script = Path(sys.executable).with_name("attnaudit")
     again = subprocess.run([script, *arguments], capture_output=True, text=True, check=True)
     assert json.loads(again.stdout) == json.loads(done.stdout)
+
+
+@pytest.mark.slow
+def test_two_runs_are_compared(command: Command, spec_file: Path, tmp_path: Path) -> None:
+    small = ("run", spec_file, "--json", "--epochs", 1)
+    first, second = (
+        json.loads(command(*small, "--attention", one)[1])["path"] for one in ("additive", "dot")
+    )
+    elsewhere = json.loads(command(*small, "--seed", 1)[1])[
+        "path"
+    ]  # the seed draws the texts of `planted` as well
+    other = json.loads(
+        command("run", "--data", csv(tmp_path / "mine.csv", *ROWS), "--epochs", 1, "--json")[1]
+    )
+    code, out, err = command("compare", Path(first).name, second, "--json", "--output", tmp_path / "both.md")
+    assert (code, err) == (0, "")
+    found = json.loads(out)
+    assert found["texts"] == {"both": 60, "only_a": 0, "only_b": 0}
+    assert found["settings"] == [{"name": "model.attention", "a": "additive", "b": "dot"}]
+    for row in found["comparison"]:
+        assert row["difference"] is None or row["low"] <= row["difference"] <= row["high"]
+        assert row["verdict"] in row["sentence"] or row["verdict"] not in ("A higher", "B higher")
+    kinds = {row["experiment"] for row in found["comparison"]}
+    assert {"quality", "agreement", "permutation", "uniform", "adversary", "erasure", "plausibility"} <= kinds
+    assert found["between"]["attention_jsd"]["value"] > 0
+    assert (tmp_path / "both.md").read_text(encoding="utf-8").startswith("# Two runs compared\n")
+    code, out, _ = command("compare", first, second)
+    assert code == 0
+    for part in (
+        "A − B (95% interval over texts)",
+        "model.attention: additive | dot",
+        "JSD of the attentions",
+    ):
+        assert part in out
+    code, out, err = command("compare", first, other["path"])
+    assert (code, out) == (2, "")
+    assert "no text is in both runs" in err
+    code, out, err = command("compare", first, elsewhere)
+    assert (code, out) == (2, "")
+    assert "each of the 60 common ids stands for another text" in err
+    code, out, err = command("compare", first, second, "--output", "both.docx")
+    assert (code, out) == (2, "")
+    assert "must end in .md" in err
+    code, out, err = command("compare", first, "nowhere")
+    assert (code, "there is no such run folder" in err) == (2, True)

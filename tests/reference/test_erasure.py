@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from attnaudit.case import Case, cases
-from attnaudit.erasure.by_rank import FRACTIONS, RemovedByRank, outputs_of
+from attnaudit.erasure.by_rank import RemovedByRank, outputs_of
+from attnaudit.erasure.orders import FRACTIONS
 from attnaudit.readout import LinearReadout
 from tests import tiny
 
@@ -61,7 +62,7 @@ def test_flips_and_shares_are_those_of_a_literal_loop(form: str) -> None:
         scores = np.random.default_rng(n).random(n)
         order = np.argsort(-scores)
         own = case.output(case.attention)
-        for row in RemovedByRank(draws=2)(case, {"mine": scores}, seed=0):
+        for row in RemovedByRank(draws=2).of(case, {"mine": scores}, seed=0):
             if row.ordering != "mine":
                 continue
             if row.quantity == "decision_flip":
@@ -83,7 +84,9 @@ def test_by_hand() -> None:
     evidence = np.array([4.0, -1.0, -1.0, -1.0])
     readout = LinearReadout(np.stack([np.zeros(4), evidence]), np.zeros(2))
     case = Case("case", np.array([0.7, 0.1, 0.1, 0.1]), readout)
-    rows = RemovedByRank(draws=4)(case, {"attention": case.attention, "backwards": -case.attention}, seed=0)
+    rows = RemovedByRank(draws=4).of(
+        case, {"attention": case.attention, "backwards": -case.attention}, seed=0
+    )
     flips = {(r.ordering, r.operator): r.value for r in rows if r.quantity == "decision_flip" and r.draw == 0}
     assert flips["attention", "renormalise"] == 0.25
     assert flips["backwards", "renormalise"] is None  # the last word that stays is the one that speaks for it
@@ -94,17 +97,17 @@ def test_by_hand() -> None:
 def test_what_cannot_be_ranked_says_why() -> None:
     readout = LinearReadout(np.array([[0.0, 0.0], [1.0, -2.0]]), np.zeros(2))
     case = Case("case", np.array([0.5, 0.5]), readout)
-    rows = RemovedByRank()(case, {"gradient": "constant"}, seed=0)
+    rows = RemovedByRank().of(case, {"gradient": "constant"}, seed=0)
     assert {r.status for r in rows if r.ordering == "gradient"} == {"constant"}
     single = Case("one", np.array([1.0]), LinearReadout(np.array([[0.0], [1.0]]), np.zeros(2)))
-    assert {r.status for r in RemovedByRank()(single, {"attention": np.ones(1)}, seed=0)} == {"too_short"}
+    assert {r.status for r in RemovedByRank().of(single, {"attention": np.ones(1)}, seed=0)} == {"too_short"}
 
 
 def test_words_without_weight_end_the_removal() -> None:
     """When all weight is gone there is nothing to renormalise: no flip, no number."""
     readout = LinearReadout(np.array([[0.0, 0.0, 0.0], [1.0, -5.0, -5.0]]), np.zeros(2))
     case = Case("case", np.array([1.0, 0.0, 0.0]), readout)
-    rows = RemovedByRank(draws=1)(case, {"attention": case.attention}, seed=0)
+    rows = RemovedByRank(draws=1).of(case, {"attention": case.attention}, seed=0)
     of = {(r.quantity, r.operator, r.fraction): r for r in rows if r.ordering == "attention"}
     assert of["decision_flip", "renormalise", None].status == "censored"
     assert of["comprehensiveness", "renormalise", 0.1].status == "infeasible"

@@ -4,9 +4,15 @@ from itertools import product
 
 import numpy as np
 import pytest
+from scipy.stats import binomtest
 
 from attnaudit.stats import inference, paired
-from attnaudit.stats.paired import paired_difference, paired_permutation_test
+from attnaudit.stats.paired import (
+    paired_difference,
+    paired_permutation_test,
+    statistic_difference,
+    statistic_permutation_test,
+)
 
 
 def test_difference_is_the_mean_of_the_differences() -> None:
@@ -62,3 +68,59 @@ def test_values_without_a_partner_or_undefined_are_refused(call) -> None:
         call(np.zeros(3), np.zeros(1))
     with pytest.raises(ValueError, match="undefined"):
         call(np.zeros(3), np.array([0.0, np.nan, 1.0]))
+
+
+@pytest.mark.parametrize(("only_a", "only_b"), [(0, 0), (3, 1), (30, 12), (25, 22), (60, 20)])
+def test_of_right_and_wrong_it_is_the_exact_test_of_mcnemar(only_a: int, only_b: int) -> None:
+    a = np.r_[np.ones(only_a), np.zeros(only_b), np.ones(40), np.zeros(9)]
+    b = np.r_[np.zeros(only_a), np.ones(only_b), np.ones(40), np.zeros(9)]
+    exact = binomtest(only_a, only_a + only_b).pvalue if only_a + only_b else 1.0
+    assert paired_permutation_test(a, b) == pytest.approx(exact, abs=0.015)
+
+
+def _mean(values: np.ndarray) -> np.ndarray:
+    return values[..., 0].mean(axis=-1)
+
+
+def _ratio(values: np.ndarray) -> np.ndarray:
+    return values[..., 0].mean(axis=-1) / values[..., 1].mean(axis=-1)
+
+
+def test_a_statistic_that_is_the_mean_is_treated_as_the_mean() -> None:
+    a, b = np.random.default_rng(6).normal(size=(2, 120, 1))
+    found = statistic_difference(_mean, a, b, seed=1)
+    assert found == pytest.approx(paired_difference(a[:, 0], b[:, 0], seed=1))
+    p_value = statistic_permutation_test(_mean, a, b, seed=1)
+    assert p_value == pytest.approx(paired_permutation_test(a[:, 0], b[:, 0], seed=1))
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.5, 2.0])
+@pytest.mark.parametrize("statistic", [_ratio, lambda values: np.median(values[..., 0], axis=-1)])
+def test_p_value_of_a_statistic_is_that_of_all_ways_to_turn_the_pairs(statistic, shift: float) -> None:
+    a, b = np.random.default_rng(7).exponential(size=(2, 10, 2))
+    a[:, 0] += shift
+    observed = abs(statistic(a) - statistic(b))
+    far = []
+    for turned in product((False, True), repeat=10):
+        first, second = a.copy(), b.copy()
+        for pair in np.flatnonzero(turned):
+            first[pair], second[pair] = b[pair], a[pair]
+        far.append(abs(statistic(first) - statistic(second)) >= observed - 1e-12)
+    assert statistic_permutation_test(statistic, a, b) == pytest.approx(np.mean(far))
+
+
+def test_interval_of_a_ratio_is_about_that_of_fieller_and_none_of_one_pair() -> None:
+    """Both ratios are near 1/2 and independent: the variances of their linear forms add up."""
+    draw = np.random.default_rng(8)
+    below = draw.uniform(1, 2, size=(2, 2_000))
+    above = 0.5 * below + draw.normal(0, 0.2, size=(2, 2_000))
+    a, b = (np.stack([above[k], below[k]], axis=1) for k in (0, 1))
+    found = statistic_difference(_ratio, a, b)
+    residual = [(above[k] - _ratio(x) * below[k]) / below[k].mean() for k, x in enumerate((a, b))]
+    half = 1.96 * np.std(residual[0] - residual[1]) / np.sqrt(2_000)
+    assert found.value == pytest.approx(_ratio(a) - _ratio(b))
+    assert (found.low, found.high) == pytest.approx((found.value - half, found.value + half), abs=0.1 * half)
+    assert statistic_difference(_ratio, a[:1], b[:1]).low is None
+    assert statistic_difference(_ratio, a, a) == (0, 0, 0, 2_000)
+    assert statistic_permutation_test(_ratio, a, a) == 1
+    assert statistic_difference(_mean, a[:0], b[:0]) == (None, None, None, 0)

@@ -14,6 +14,7 @@ from attnaudit.imported_rows import OPTIONAL, REQUIRED
 from attnaudit.report import write_report
 from attnaudit.run import audit
 from attnaudit.spec import Spec
+from attnaudit.spec.policy import Policy
 from tests import tiny
 
 ROOT = Path(__file__).parents[2]
@@ -128,12 +129,13 @@ def test_commands_in_the_readme_exist() -> None:
             assert flag in options, f"attnaudit {name} {flag}"
 
 
-SPECS = [path for path in sorted((ROOT / "examples").iterdir()) if path.suffix in (".toml", ".yaml")]
+SETTINGS = [path for path in sorted((ROOT / "examples").iterdir()) if path.suffix in (".toml", ".yaml")]
 
 
-@pytest.mark.parametrize("path", SPECS, ids=lambda p: p.name)
-def test_example_specs_are_valid(path: Path) -> None:
-    assert Spec.read(path) != Spec()
+@pytest.mark.parametrize("path", SETTINGS, ids=lambda p: p.name)
+def test_examples_are_valid(path: Path) -> None:
+    kind = Policy if path.stem == "policy" else Spec
+    assert kind.read(path) != kind()
 
 
 def test_the_example_of_scores_and_the_rows_of_the_import_page_are_imported(tmp_path: Path) -> None:

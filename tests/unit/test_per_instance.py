@@ -189,7 +189,7 @@ def test_memory_grows_by_a_few_hundred_bytes_a_text(monkeypatch):
     """Python's and numpy's memory by their peak, Arrow's by what is held when the next chunk is asked for."""
     pool, scores = pa.default_memory_pool(), tables.TABLES["scores"].schema.empty_table()
     given = chunk(0, 200, 20)
-    monkeypatch.setattr(inference, "_RESAMPLES", 20)  # many more take no more memory, only time
+    monkeypatch.setattr(inference, "RESAMPLES", 20)  # many more take no more memory, only time
 
     def held(n):
         arrow = []

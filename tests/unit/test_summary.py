@@ -119,7 +119,29 @@ def test_small_p_values_are_counted_as_they_are_and_adjusted() -> None:
         ("predicted no", "share_significant_bh"): (1.0, 1, 0),
         ("predicted yes", "share_significant"): (0.0, 3, 1),
         ("predicted yes", "share_significant_bh"): (0.0, 3, 1),
+        # Of fewer than eight tokens none can be drawn.
+        ("overall", "share_significant_rarefied"): (None, 0, 5),
+        ("predicted no", "share_significant_rarefied"): (None, 0, 1),
+        ("predicted yes", "share_significant_rarefied"): (None, 0, 4),
     }
+
+
+def test_small_p_values_are_counted_on_texts_cut_to_one_length() -> None:
+    """The same order everywhere gives p = 2/8! in every draw, and none where the scores have nothing to do."""
+    up = [float(k) for k in range(30)]
+    table = importance(
+        attention=[up, up, up, up[:8], up[:7], up, None],
+        gradient_detached=[up, up[::-1], [1.0] * 30, up[:8], up[:7], None, up],
+    )
+    given = stored(instances=instances([0] * 7), importance=table)
+    share = per_instance([given], 7).rarefied["attention", "gradient_detached"]
+    assert share.tolist()[:2] == [1.0, 1.0]  # the reverse is as clear
+    assert share[3] == 1.0
+    assert np.isnan(share[[2, 4, 5, 6]]).all()
+    row = lookup(summarise(given, ["no", "yes"]))[
+        "agreement", "attention ~ gradient_detached", "overall", "share_significant_rarefied"
+    ]
+    assert (row.value, row.n) == (1.0, 3)
 
 
 def test_the_order_in_which_measures_were_asked_changes_nothing() -> None:
@@ -297,11 +319,15 @@ def test_precision_and_average_precision_by_hand() -> None:
     marks = [[[True, False, False, True]], [[False] * 4], None]
     table = importance(attention=[[0.9, 0.8, 0.1, 0.2], [1.0, 2, 3, 4], [1.0, 2, 3, 4]])
     rows = plausibility(instances([0, 1, 1], marks), table).to_pylist()
-    found = {(r["instance_id"], r["metric"]): (r["value"], r["status"]) for r in rows}
+    found = {
+        (r["instance_id"], r["metric"]): (r["value"], r["status"])
+        for r in rows
+        if r["measure"] == "attention"
+    }
     assert found["i0", "precision_at_k"] == (0.5, "ok")
     assert found["i0", "average_precision"] == (pytest.approx((1 / 1 + 2 / 3) / 2), "ok")
     assert found["i1", "precision_at_k"] == (None, "not_applicable")
-    assert len(found) == 4
+    assert len(found) == 8
 
 
 def test_ties_at_the_border_count_by_their_share() -> None:
@@ -309,7 +335,7 @@ def test_ties_at_the_border_count_by_their_share() -> None:
     table = importance(attention=[[1.0, 1, 1, 1]], gradient=[[2.0, 2, 1, 0]])
     rows = plausibility(instances([0], marks), table).to_pylist()
     found = {r["measure"]: r["value"] for r in rows if r["metric"] == "precision_at_k"}
-    assert found == {"attention": 0.25, "gradient": 0.5}
+    assert found == {"attention": 0.25, "gradient": 0.5, "chance": 0.25}
 
 
 @pytest.mark.parametrize(
@@ -398,8 +424,8 @@ def test_few_texts_get_no_verdict() -> None:
     assert card(summary, policy=Policy(least_texts=29))[1].verdict == "supported"
 
 
-def erased(**flips: list) -> pa.Table:
-    """Decision flips by ordering, `renormalise`: for each instance a number, None (censored), or a list of draws."""
+def erased(operator: str = "renormalise", **flips: list) -> pa.Table:
+    """Decision flips by ordering: for each instance a number, None (censored), or a list of draws."""
     rows = []
     for ordering, values in flips.items():
         for n, value in enumerate(values):
@@ -413,7 +439,7 @@ def erased(**flips: list) -> pa.Table:
         {
             **columns,
             "quantity": "decision_flip",
-            "operator": "renormalise",
+            "operator": operator,
             "fraction": None,
             "status": [row[4] for row in rows],
         },
@@ -437,6 +463,35 @@ def test_sooner_than_random_by_hand() -> None:
     found = lookup(summarise(given, ["no", "yes"]))
     whole = found["erasure", "attention, renormalise", "overall", "sooner_than_random"]
     assert (whole.value, whole.n) == (pytest.approx(np.mean(sooner[:3])), 3)
+
+
+def test_a_sample_counts_only_what_was_asked() -> None:
+    """Three of four texts are deleted from; one of them never flips, and the fourth is no undefined number."""
+    fixed = erased(attention=[0.2, 0.4, 0.6, None], random=[[0.3, 0.5]] * 4)
+    anew = erased("delete", attention=[0.1, None, 0.4], random=[[0.2, 0.3], [None] * 2, [0.4, 0.1]])
+    given = stored(instances=instances([0, 0, 1, 1])) | {"erasure": pa.concat_tables([fixed, anew])}
+    numbers = per_instance([given], 4)
+    assert numbers.erased["delete"].tolist() == [True, True, True, False]
+    assert numbers.erased["renormalise"].all()
+    sooner = numbers.erasure["sooner_than_random", "attention", "delete"]
+    assert sooner[[0, 2]].tolist() == [1.0, 0.25]
+    assert np.isnan(sooner[[1, 3]]).all()
+    rows = {
+        (r["subject"], r["group"], r["statistic"]): (r["value"], r["n"], r["n_undefined"])
+        for r in summarise(given, ["no", "yes"]).to_pylist()
+    }
+    of = "attention, delete"
+    assert rows[of, "overall", "mean_decision_flip"] == (pytest.approx(0.25), 2, 1)
+    assert rows[of, "predicted yes", "sooner_than_random"] == (pytest.approx(0.25), 1, 0)
+    assert rows["attention, renormalise", "overall", "mean_decision_flip"] == (pytest.approx(0.4), 3, 1)
+    [answer] = [a for a in card(summarise(given, ["no", "yes"])) if a.question == "removal"]
+    assert answer.sentence.endswith(" Deleted in order of attention and encoded anew (2 texts): 62%.")
+
+
+def test_nothing_is_said_of_deleting_where_it_was_not_asked() -> None:
+    given = stored(instances=instances([0])) | {"erasure": erased(attention=[0.2], random=[[0.3]])}
+    [answer] = [a for a in card(summarise(given, ["no", "yes"])) if a.question == "removal"]
+    assert "anew" not in answer.sentence
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,8 @@ FIGURES: dict[str, Figure] = {
     ),
     "plausibility": Figure(
         "Finding the known evidence",
-        "Mean over texts with its 95% interval; the dashed line is what a random order reaches in precision at k.",
+        "Mean over texts with its 95% interval; the grey mark below each is what a random order reaches. Other "
+        "annotators stand last, where there are several. Agreement with people, not with the model.",
         "There is nothing to draw: the corpus does not say which words are evidence.",
         quality.plausibility,
         quality.draw_plausibility,

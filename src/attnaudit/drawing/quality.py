@@ -5,6 +5,7 @@ from __future__ import annotations
 import altair as alt
 import pyarrow as pa
 
+from attnaudit.agreement import ANNOTATORS, CHANCE, METRICS
 from attnaudit.drawing.figure import (
     Chart,
     colours,
@@ -34,7 +35,6 @@ PLAUSIBILITY = pa.schema(
         ("n", pa.int64()),
     ]
 )
-_METRICS = ("precision_at_k", "average_precision")
 
 
 def training(result: Result) -> pa.Table:
@@ -110,39 +110,40 @@ def plausibility(result: Result) -> pa.Table:
         for row in result.tables["summary"].to_pylist()
         if row["experiment"] == "plausibility" and row["group"] == "overall"
     ]
-    chance = next((row["value"] for row in rows if row["subject"] == "chance"), None)
+    chance = {row["statistic"]: row["value"] for row in rows if row["subject"] == CHANCE}
     kept = [
         row
         for row in rows
-        if row["subject"] != "chance" and row["statistic"] in _METRICS and row["value"] is not None
+        if row["subject"] != CHANCE and row["statistic"] in METRICS and row["value"] is not None
     ]
+    kept.sort(key=lambda row: row["subject"] == ANNOTATORS)
     columns = {
         "measure": [row["subject"] for row in kept],
         "metric": [row["statistic"] for row in kept],
         "value": [row["value"] for row in kept],
         "low": [row["low"] for row in kept],
         "high": [row["high"] for row in kept],
-        "chance": [chance] * len(kept),
+        "chance": [chance.get(row["statistic"]) for row in kept],
         "n": [row["n"] for row in kept],
     }
     return tidy(columns, PLAUSIBILITY)
 
 
 def draw_plausibility(table: pa.Table) -> Chart:
-    """A dot and its interval for each measure and metric, and the line of chance."""
+    """A dot and its interval for each measure and metric, and a mark where chance lies."""
     rows = [
         {**row, "measure": worded(row["measure"]), "metric": worded(row["metric"])}
         for row in table.to_pylist()
     ]
     measures = list(dict.fromkeys(row["measure"] for row in rows))
-    metrics = [worded(metric) for metric in _METRICS]
+    metrics = [worded(metric) for metric in METRICS]
     y = alt.Y(
         "measure:N", sort=measures, title=None, axis=alt.Axis(labelLimit=140, ticks=False, domain=False)
     )
     offset = alt.YOffset("metric:N", sort=metrics, scale=alt.Scale(domain=metrics, paddingOuter=0.4))
     x = alt.X(
         "value:Q",
-        title="1 = all evidence first",
+        title="1 = the evidence and nothing else",
         axis=alt.Axis(values=[0, 0.25, 0.5, 0.75, 1], format=".2~f"),
         scale=alt.Scale(domain=[0, 1], nice=False),
     )
@@ -167,15 +168,15 @@ def draw_plausibility(table: pa.Table) -> Chart:
                 alt.Tooltip("value:Q", format=".3f"),
                 alt.Tooltip("low:Q", title="95% from", format=".3f"),
                 alt.Tooltip("high:Q", title="to", format=".3f"),
+                alt.Tooltip("chance:Q", format=".3f"),
             ],
         )
     )
-    chance = [{"chance": row["chance"], "word": "chance"} for row in rows[:1] if row["chance"] is not None]
-    mark = alt.Chart(alt.InlineData(values=chance))
-    rule = mark.mark_rule(color="#8c959f", strokeDash=[4, 4], strokeWidth=1.5).encode(x="chance:Q")
-    word = mark.mark_text(align="left", dx=4, baseline="top", color="#3d444d").encode(
-        x="chance:Q", y=alt.value(2), text="word:N"
+    chance = (
+        alt.Chart()
+        .mark_tick(color="#8c959f", thickness=3, size=12)
+        .encode(x=alt.X("chance:Q"), y=y, yOffset=offset)
     )
-    chart = layered(rule, word, span, dots, data=alt.InlineData(values=rows))
-    height = 60 + 56 * max(1, len(measures))
+    chart = layered(chance, span, dots, data=alt.InlineData(values=rows))
+    height = 60 + 84 * max(1, len(measures))
     return finished(chart, height=height, description="How well each measure finds the known evidence")

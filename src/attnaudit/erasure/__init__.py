@@ -1,23 +1,30 @@
-"""Do the highest ranked words carry the decision? One entry a kind: `(case, orders) → rows of the table`."""
+"""Do the highest ranked words carry the decision? One entry a kind: `(model, batch, trace, orders) → rows`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from attnaudit.case import Case
-from attnaudit.erasure.by_rank import Erased, Orders, RemovedByRank
-
-Erasure = Callable[..., "Erases"]
+from attnaudit.core import Batch, Trace
+from attnaudit.erasure.by_rank import RemovedByRank
+from attnaudit.erasure.orders import Erased, Orders
+from attnaudit.erasure.re_encoded import ReEncoded
+from attnaudit.models.attentive import AttentiveModel
 
 
 class Erases(Protocol):
     """Anything that takes words away in given orders and says what became of the decision."""
 
-    def __call__(self, case: Case, orders: Orders, *, seed: int) -> list[Erased]:
-        """Rows of the table `erasure` of one instance."""
+    @property
+    def sample(self) -> int | None:
+        """How many of the audited instances are asked, drawn with the seed; None for all."""
+
+    def __call__(
+        self, model: AttentiveModel, batch: Batch, trace: Trace, orders: Mapping[str, Orders], *, seed: int
+    ) -> dict[str, list[Erased]]:
+        """Rows of the table `erasure` for each instance of the batch."""
 
 
-ERASURES: dict[str, Erasure] = {"by_rank": RemovedByRank}
+ERASURES: dict[str, Callable[..., Erases]] = {"by_rank": RemovedByRank, "re_encoded": ReEncoded}
 
-__all__ = ["ERASURES", "Erased", "Erases", "Orders", "RemovedByRank"]
+__all__ = ["ERASURES", "Erased", "Erases", "Orders", "ReEncoded", "RemovedByRank"]

@@ -6,38 +6,20 @@ stand side by side, since neither is what the model was trained on.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from attnaudit.case import Case
+from attnaudit.case import Case, cases
+from attnaudit.core import Batch, Trace
+from attnaudit.erasure.orders import FRACTIONS, Erased, Orders, answered, count_at, ranked, undefined
+from attnaudit.models.interface import AuditedModel
 from attnaudit.readout import LinearReadout, probabilities
-from attnaudit.stats.draws import generator
 
 OPERATORS = ("renormalise", "zero")
-FRACTIONS = (0.01, 0.05, 0.1, 0.2, 0.5)
-"""Shares of the words at which comprehensiveness and sufficiency are read (DeYoung et al. 2020)."""
-
-RANDOM = "random"
-
-Orders = Mapping[str, Float[np.ndarray, " token"] | str]
-"""For each ordering the scores by which words are ranked, the highest first; or the status that says why not."""
-
-
-class Erased(NamedTuple):
-    """One row of the table `erasure`, without the instance."""
-
-    quantity: str
-    ordering: str
-    operator: str
-    fraction: float | None
-    draw: int
-    value: float | None
-    status: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,24 +36,27 @@ class RemovedByRank:
     """
 
     draws: int = 10
+    sample: ClassVar[None] = None
 
-    def __call__(self, case: Case, orders: Orders, *, seed: int) -> list[Erased]:
-        """Costs no forward pass; a few sums over the words an ordering."""
-        n = len(case.attention)
-        draw = generator(seed, case.instance_id, "erasure")
-        shuffled = draw.random((self.draws, n)).argsort(axis=1)
+    def __call__(
+        self, model: AuditedModel, batch: Batch, trace: Trace, orders: Mapping[str, Orders], *, seed: int
+    ) -> dict[str, list[Erased]]:
+        """Costs no forward pass beyond the trace; a few sums over the words an ordering."""
+        found = cases(model, batch, trace, needed_by="by_rank")
+        return {
+            case.instance_id: self.of(case, orders.get(case.instance_id, {}), seed=seed) for case in found
+        }
+
+    def of(self, case: Case, orders: Orders, *, seed: int) -> list[Erased]:
+        """The rows of one instance."""
+        ranks = ranked(case.instance_id, len(case.attention), orders, draws=self.draws, seed=seed)
         rows: list[Erased] = []
         for operator in OPERATORS:
-            for ordering, scores in orders.items():
-                if isinstance(scores, str) or n < 2:
-                    rows += _undefined(ordering, operator, scores if isinstance(scores, str) else "too_short")
-                    continue
-                rank = np.lexsort((shuffled[0], -scores))[None]
-                rows += _measured(case, rank, ordering, operator)
-            if n < 2:
-                rows += _undefined(RANDOM, operator, "too_short")
-            else:
-                rows += _measured(case, shuffled, RANDOM, operator)
+            for ordering, rank in ranks.items():
+                if isinstance(rank, str):
+                    rows += undefined(ordering, operator, rank)
+                else:
+                    rows += _measured(case, rank, ordering, operator)
         return rows
 
 
@@ -113,27 +98,11 @@ def _measured(
     without, alone = outputs_of(case, orders, operator)
     there = np.isfinite(without[..., 0])
     flipped = there & (np.where(np.isnan(without), -1.0, without).argmax(axis=-1) != predicted)
-    rows = []
-    for draw, flips in enumerate(flipped):
-        value = (int(flips.argmax()) + 1) / n if flips.any() else None
-        status = "censored" if value is None else "ok"
-        rows.append(Erased("decision_flip", ordering, operator, None, draw, value, status))
+    flips = [(int(at.argmax()) + 1) / n if at.any() else None for at in flipped]
+    changes: dict[tuple[str, float], float | None] = {}
     for quantity, outputs in (("comprehensiveness", without), ("sufficiency", alone)):
         for fraction in FRACTIONS:
-            first = min(max(1, math.ceil(fraction * n)), n - 1)
-            moved = own[predicted] - outputs[:, first - 1, predicted]
+            moved = own[predicted] - outputs[:, count_at(fraction, n) - 1, predicted]
             moved = moved[np.isfinite(moved)]
-            value = float(moved.mean()) if len(moved) else None
-            rows.append(
-                Erased(quantity, ordering, operator, fraction, 0, value, "ok" if len(moved) else "infeasible")
-            )
-    return rows
-
-
-def _undefined(ordering: str, operator: str, status: str) -> list[Erased]:
-    rows = [Erased("decision_flip", ordering, operator, None, 0, None, status)]
-    return rows + [
-        Erased(quantity, ordering, operator, fraction, 0, None, status)
-        for quantity in ("comprehensiveness", "sufficiency")
-        for fraction in FRACTIONS
-    ]
+            changes[quantity, fraction] = float(moved.mean()) if len(moved) else None
+    return answered(ordering, operator, flips, changes)

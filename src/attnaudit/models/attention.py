@@ -91,6 +91,34 @@ class Dot(nn.Module):
         return scores / self.dim**0.5
 
 
+class Uniform(nn.Module):
+    """The same score for every state: attention that is uniform and stays so, with nothing to learn."""
+
+    def __init__(self, dim: int, query_dim: int | None = None) -> None:
+        super().__init__()
+
+    def forward(
+        self, states: Float[Tensor, "*rows dim"], query: Float[Tensor, "*#rows query"] | None = None
+    ) -> Float[Tensor, "*rows"]:
+        """Zeros."""
+        return self.finish(self.project(states), query)
+
+    def project(
+        self, states: Float[Tensor, "*rows column"], columns: slice = slice(None)
+    ) -> Float[Tensor, "*rows 1"]:
+        """Zeros, that follow from the states so that a gradient (zero) can be asked for."""
+        return 0 * states[..., :1]
+
+    def finish(
+        self, projected: Float[Tensor, "*rows 1"], query: Float[Tensor, "*#rows query"] | None = None
+    ) -> Float[Tensor, "*rows"]:
+        """Zeros."""
+        return projected.squeeze(-1)
+
+
+Scorer = Additive | Dot | Uniform
+
+
 def attend(
     scores: Float[Tensor, "batch token"],
     allowed: Bool[Tensor, "batch token"],

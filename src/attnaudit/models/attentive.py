@@ -6,7 +6,7 @@ NLI) a second encoder reads the query, and attention and read-out look at both.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from attnaudit import memory, text
 from attnaudit.core import Batch, Embedding, Intervention, Site, Trace
 from attnaudit.instance import Instance
-from attnaudit.models.attention import Additive, Dot, attend
+from attnaudit.models.attention import Additive, Dot, Scorer, Uniform, attend
 from attnaudit.models.deletions import SharesDeletions
 from attnaudit.models.encoders import encoder_named
 from attnaudit.models.encoding import Encoding, Ids
@@ -27,7 +27,10 @@ from attnaudit.models.left_out import logits_without
 from attnaudit.models.readout import LinearHead, TanhHead
 from attnaudit.readout import Readout
 
-SCORERS: dict[str, type[Additive] | type[Dot]] = {"additive": Additive, "dot": Dot}
+SCORERS: dict[str, type[Scorer]] = {"additive": Additive, "dot": Dot, "uniform": Uniform}
+
+BORROWED = "borrowed"
+"""Attention that is another model's, in place of one that is learned."""
 
 POOL = Site("pool", "pool")
 
@@ -52,6 +55,9 @@ class AttentiveModel(nn.Module):
 
     A binary text classifier has one logit z, given as the two columns (0, z). With a query the read-out is the
     paper's tanh layer, and a class that cannot be the answer has the logit −∞.
+
+    With `attention="borrowed"` the weights are those that a frozen model inside it, the `lender`, computes for the
+    same text; encoder and read-out learn around them (the guide of Wiegreffe & Pinter 2019, section 3.4).
     """
 
     sites: tuple[Site, ...] = (POOL,)
@@ -69,8 +75,9 @@ class AttentiveModel(nn.Module):
         attention: str = "additive",
         embedding: int = 300,
         hidden: int = 128,
+        lender: Mapping[str, Any] | None = None,
     ) -> None:
-        """Weights are drawn from torch's global generator, as in all of `torch.nn`."""
+        """Weights are drawn from torch's global generator, as in all of `torch.nn`; `lender` are its settings."""
         super().__init__()
         self.encoding = Encoding(vocabulary, tuple(classes), tokeniser, attended, query, cloze)
         self.settings: dict[str, Any] = {
@@ -83,6 +90,12 @@ class AttentiveModel(nn.Module):
             "embedding": embedding,
             "hidden": hidden,
         }
+        self.lender: AttentiveModel | None = None
+        if attention == BORROWED:
+            assert lender is not None
+            self.settings["lender"] = dict(lender)
+            self.lender = AttentiveModel(vocabulary, classes, **lender).requires_grad_(False)
+            attention = "uniform"
         self.embedding = nn.Embedding(len(vocabulary), embedding, padding_idx=text.PAD)
         self.encoder = encoder_named(encoder)(embedding, hidden)
         dim = self.encoder.dim
@@ -105,6 +118,11 @@ class AttentiveModel(nn.Module):
     def classes(self) -> tuple[str, ...]:
         """Names of the classes, by index."""
         return self.encoding.classes
+
+    @property
+    def mask_id(self) -> int:
+        """What stands in place of a masked word: the id that all unknown words share."""
+        return text.UNKNOWN
 
     @property
     def device(self) -> torch.device:
@@ -141,7 +159,11 @@ class AttentiveModel(nn.Module):
         """One forward pass; `states` of the trace are `States`."""
         inputs = self.embed(batch) if embedding is None else embedding
         states, query = self.encoder(inputs, batch.token_mask), self._query(batch)
-        scores = self.scorer(states, None if query is None else query[:, None])
+        if self.lender is None:
+            scores = self.scorer(states, None if query is None else query[:, None])
+        else:
+            with torch.no_grad():
+                scores = self.lender.trace(batch).attention[POOL][:, 0, 0].log()
         weights = attend(scores, batch.audit_mask, POOL, intervention)
         context = torch.einsum("bt,btd->bd", weights, states)
         logits = _allowed(self.readout.finish(self.readout.project(context), query), batch)
@@ -171,7 +193,7 @@ class AttentiveModel(nn.Module):
 
         Tokens are left out a block at a time, so that memory does not grow with the square of the length.
         """
-        if not isinstance(self.encoder, SharesDeletions):
+        if self.lender is not None or not isinstance(self.encoder, SharesDeletions):
             return delete_each_by_trace(self, batch)
         width = batch.token_ids.shape[1]
         left_out = _BYTES_LEFT_OUT * len(batch) * width * self.readout.part

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from attnaudit.core import Batch
-from attnaudit.models.attention import Additive, Dot
+from attnaudit.models.attention import Scorer
 from attnaudit.models.deletions import Remainder, SharesDeletions, Slopes
 from attnaudit.models.readout import LinearHead, TanhHead
 
@@ -29,7 +29,7 @@ _UNDIVIDED = 1 - 1e-6
 class Attended:
     """A batch of texts whose states are known, with all that follows from them."""
 
-    scorer: Additive | Dot
+    scorer: Scorer
     head: LinearHead | TanhHead
     states: Float[Tensor, "batch token dim"]
     query: Float[Tensor, "batch dim"] | None
@@ -82,7 +82,7 @@ class Attended:
 
 def logits_without(
     encoder: SharesDeletions,
-    scorer: Additive | Dot,
+    scorer: Scorer,
     head: LinearHead | TanhHead,
     embedding: Float[Tensor, "batch token in"],
     query: Float[Tensor, "batch dim"] | None,

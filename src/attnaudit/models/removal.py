@@ -1,13 +1,17 @@
-"""What leaving a token out means. So far: delete it, so that the text is one token shorter."""
+"""What leaving tokens out means: to delete them, so that the text is shorter, or to put a mask in their place.
+
+Queries stay whole, and so do the candidates of a cloze question: a class whose word is gone can still be the answer.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 from torch import Tensor
 
+from attnaudit import text
 from attnaudit.core import Batch
 
 
@@ -27,3 +31,32 @@ def without_token(batch: Batch, rows: Int[Tensor, " row"], position: int) -> Bat
         token_mask=cut(chosen.token_mask),
         audit_mask=cut(chosen.audit_mask),
     )
+
+
+def deleted(batch: Batch, rows: Int[Tensor, " row"], gone: Bool[Tensor, "row token"]) -> Batch:
+    """The given rows of a batch, each without its tokens in `gone`, as ids and masks alone; padded to the longest."""
+    chosen = _ids_alone(batch).take(rows)
+    kept = chosen.token_mask & ~gone
+    lengths = kept.sum(dim=1, keepdim=True)
+    width = int(lengths.max())
+    places = (~kept).to(torch.uint8).argsort(dim=1, stable=True)[:, :width]  # what stays, in reading order
+    real = torch.arange(width, device=gone.device) < lengths
+    return replace(
+        chosen,
+        token_ids=chosen.token_ids.gather(1, places).masked_fill(~real, text.PAD),
+        token_mask=real,
+        audit_mask=chosen.audit_mask.gather(1, places) & real,
+    )
+
+
+def masked(batch: Batch, rows: Int[Tensor, " row"], gone: Bool[Tensor, "row token"], mask_id: int) -> Batch:
+    """The given rows of a batch, each with `mask_id` for its tokens in `gone`, as ids and masks alone.
+
+    A masked token is read by the encoder like any other and may be attended to.
+    """
+    chosen = _ids_alone(batch).take(rows)
+    return replace(chosen, token_ids=chosen.token_ids.masked_fill(gone, mask_id))
+
+
+def _ids_alone(batch: Batch) -> Batch:
+    return replace(batch, instance_ids=(), tokens=(), offsets=())

@@ -8,8 +8,7 @@ from typing import Any
 
 import yaml
 
-from attnaudit.report.numbers import counted
-from attnaudit.wording import worded
+from attnaudit.wording import counted, worded
 
 Facts = list[tuple[str, str]]
 
@@ -43,6 +42,7 @@ def asked(manifest: Mapping[str, Any]) -> Facts:
             "Other attentions tried",
             "; ".join(_counterfactual(entry) for entry in spec["counterfactuals"]) or "none",
         ),
+        *_erasures(spec),
         ("Seed", f"{spec['seed']} (one training run, so nothing is said about other seeds)"),
     ]
     if not spec.get("keep_text", True):
@@ -202,6 +202,20 @@ def _counterfactual(entry: Mapping[str, Any]) -> str:
     }.get(entry["name"], worded(entry["name"]))
     parameters = _parameters({key: value for key, value in entry.items() if key != "name"})
     return f"{name} ({parameters})" if parameters else name
+
+
+def _erasures(spec: Mapping[str, Any]) -> Facts:
+    """How words were taken away; nothing where that was not asked."""
+    names = {"by_rank": "lose their attention", "re_encoded": "deleted or masked and the text encoded anew"}
+    asked = []
+    for entry in spec.get("erasures", ()):
+        name = names.get(entry["name"], worded(entry["name"]))
+        parameters = _parameters(
+            {key: value for key, value in entry.items() if key not in ("name", "sample")}
+        )
+        texts = f"; {counted(entry['sample'])}, drawn, or all if fewer" if entry.get("sample") else ""
+        asked.append(f"{name} ({parameters}{texts})" if parameters else name)
+    return [("Words taken away", "; ".join(asked))] if asked else []
 
 
 def _parameters(values: Mapping[str, Any]) -> str:

@@ -77,8 +77,3 @@ def percent_interval(number: Number) -> str:
 def group_name(group: str) -> str:
     """A group as a reader meets it."""
     return "all texts" if group == OVERALL else group
-
-
-def counted(n: int, noun: str = "text") -> str:
-    """`1 text`, `1,821 texts`."""
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"

@@ -13,7 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from attnaudit.card import Answer, Policy
+from attnaudit.agreement import ANNOTATORS, CHANCE
+from attnaudit.card import Answer
+from attnaudit.card.controls import lead, lines
 from attnaudit.drawing import HEATMAP_STYLE
 from attnaudit.drawing.by_instance import adversary_kind, epsilons, gradient_measure
 from attnaudit.drawing.document import document
@@ -60,13 +62,18 @@ def _content(result: Result) -> dict[str, Any]:
         quality = (
             "There is nothing to show: this needs both outputs and labels, and the file does not give them."
         )
+    policy = result.policy
+    uses = result.uses(policy)
     return {
         "title": f"Attention audit of {manifest['data']['corpus']}",
         "manifest": manifest,
         "imported": result.imported,
         "n": n,
-        "answer": sentences.answer(result.card, n, manifest["data"]["corpus"]),
+        "answer": sentences.answer(result.card, n, manifest["data"]["corpus"], uses),
+        "uses": uses,
         "questions": _questions(result.card),
+        "controls_failed": lead(result.controls),
+        "controls": lines(result.controls),
         "asked": asked(manifest),
         "quality": {
             "sentence": quality,
@@ -75,7 +82,8 @@ def _content(result: Result) -> dict[str, Any]:
         },
         "sections": _sections(result, found, groups, boxes),
         "examples": examples(result),
-        "thresholds": Policy(),
+        "policy_of_card": policy,
+        "other_seeds": any(experiment == "seeds" for experiment, *_ in found),
         "epsilon": epsilons(result).get(adversary_kind(result) or ""),
         "record": record(manifest),
         "spec": spec_text(manifest),
@@ -142,16 +150,23 @@ def _sections(
     if removed.rows:
         answer = next(a for a in result.card if a.question == "removal" and a.group == OVERALL)
         sections["removal"] = {"sentence": answer.sentence, "sheet": removed}
-    measures = list(dict.fromkeys(s for e, s, _, _ in found if e == "plausibility" and s != "chance"))
+    measures = list(
+        dict.fromkeys(s for e, s, _, _ in found if e == "plausibility" and s not in (CHANCE, ANNOTATORS))
+    )
     if measures:
         whole = {measure: of("plausibility", measure, "precision_at_k").get(OVERALL) for measure in measures}
+
+        def beside(metric: str) -> list[Number | None]:
+            subjects = ("attention", CHANCE, ANNOTATORS)
+            return [found.get(("plausibility", subject, OVERALL, metric)) for subject in subjects]
+
         sections["evidence"] = {
             "sentence": sentences.evidence(
                 {measure: number for measure, number in whole.items() if number is not None},
-                found.get(("plausibility", "chance", OVERALL, "precision_at_k")),
+                found.get(("plausibility", CHANCE, OVERALL, "precision_at_k")),
                 of("plausibility", "attention", "precision_at_k"),
             ),
-            "more": "",
+            "more": sentences.selection(*beside("token_f1"), iou=beside("iou_f1")),
             "sheet": sheets.evidence(found, groups),
             "figures": [boxes["plausibility"]],
         }

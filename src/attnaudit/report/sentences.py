@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from attnaudit.card import Answer, Policy
-from attnaudit.report.numbers import Number, counted, decimal, group_name, interval, percent, percent_interval
+from attnaudit.card import Answer, Policy, Use
+from attnaudit.report.numbers import Number, decimal, group_name, interval, percent, percent_interval
 from attnaudit.summary import OVERALL
-from attnaudit.wording import worded
+from attnaudit.wording import counted, listed, worded
 
 STRENGTHS = (
     (-0.1, "inversely"),
@@ -119,8 +119,8 @@ def class_difference(
 # --- the sections ----------------------------------------------------------------------------------------
 
 
-def answer(answers: Sequence[Answer], n: int, corpus: str) -> str:
-    """The paragraph at the top: what the card says about showing this attention, all questions together."""
+def answer(answers: Sequence[Answer], n: int, corpus: str, uses: Sequence[Use] = ()) -> str:
+    """The paragraph at the top: which uses of this attention the card allows, and how the questions were answered."""
     whole = [a for a in answers if a.group == OVERALL]
     by_verdict = {
         verdict: [a.question for a in whole if a.verdict == verdict]
@@ -149,8 +149,22 @@ def answer(answers: Sequence[Answer], n: int, corpus: str) -> str:
         parts.append(
             f"{_listed(by_verdict['not run'])} {'was' if len(by_verdict['not run']) == 1 else 'were'} not run"
         )
+    lead = _by_use(uses) if uses and asked else lead
     text = f"{lead} Of {len(whole)} questions about {counted(n)} of {corpus}, {'; '.join(parts)}."
     return text + _other_classes(answers)
+
+
+def _by_use(uses: Sequence[Use]) -> str:
+    by_verdict = {
+        verdict: [use.name for use in uses if use.verdict == verdict]
+        for verdict in ("supported", "not supported", "undetermined")
+    }
+    said = [
+        f"{listed(names)} {'is' if len(names) == 1 else 'are'} {verdict}"
+        for verdict, names in by_verdict.items()
+        if names
+    ]
+    return f"By the use that this model’s attention is put to: {'; '.join(said)}."
 
 
 def quality(numbers: Mapping[str, Number], split: str, majority: float | None) -> str:
@@ -415,6 +429,38 @@ def evidence(found: Mapping[str, Number], chance: Number | None, by_group: Mappi
     return text + class_difference(by_group, "precision at k of attention")
 
 
+def selection(
+    attention: Number | None,
+    chance: Number | None,
+    annotators: Number | None,
+    *,
+    iou: Sequence[Number | None],
+) -> str:
+    """How near the words picked by attention come to people's: F1, between chance and what people reach among them.
+
+    Args:
+        attention: token F1 of attention, of …
+        chance: … a random order, and of …
+        annotators: … another annotator; None where there is one alone.
+        iou: the three in the same order, as IOU F1.
+    """
+    if attention is None or attention.value is None:
+        return ""
+    text = (
+        "When as many words are picked as people mark on average, the highest by attention agree with the marked "
+        f"ones with a token F1 of {_with_interval(attention, 2)}"
+    )
+    if chance is not None and chance.value is not None:
+        text += f"; in a random order it is {_with_interval(chance, 2)}"
+    if annotators is not None and annotators.value is not None:
+        text += f", and between one annotator and another {_with_interval(annotators, 2)}"
+    spans = [None if number is None else number.value for number in iou]
+    text += f". Whole passages, as IOU F1: {decimal(spans[0], 2)}"
+    text += f", at random {decimal(spans[1], 2)}" if spans[1] is not None else ""
+    text += f", between annotators {decimal(spans[2], 2)}" if spans[2] is not None else ""
+    return f"{text}."
+
+
 # --- pieces ----------------------------------------------------------------------------------------------
 
 
@@ -484,8 +530,7 @@ def _reasons(reasons: Mapping[str, int] | None) -> str:
 
 
 def _listed(questions: Sequence[str]) -> str:
-    names = [_SHORT.get(question, question) for question in questions]
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return listed([_SHORT.get(question, question) for question in questions])
 
 
 def _other_classes(answers: Sequence[Answer]) -> str:

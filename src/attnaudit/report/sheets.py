@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from attnaudit.agreement import ANNOTATORS, CHANCE, METRICS
 from attnaudit.report.numbers import (
     NONE,
     Number,
@@ -65,11 +66,13 @@ def agreement(found: Numbers, groups: Sequence[str]) -> Sheet:
                     interval(mean),
                     decimal(_value(found, "agreement", subject, group, "std")),
                     percent(_value(found, "agreement", subject, group, "share_significant")),
+                    percent(_value(found, "agreement", subject, group, "share_significant_bh")),
+                    percent(_value(found, "agreement", subject, group, "share_significant_rarefied")),
                     NONE if ceiling is None else percent(ceiling.value),
                     *_counts(mean),
                 )
             )
-    head = ("mean τ", "95% interval", "std", "p ≤ .05", "of the ceiling", *_COUNTS)
+    head = ("mean τ", "95% interval", "std", "p ≤ .05", "adjusted", "of 8 words", "of the ceiling", *_COUNTS)
     return _grouped("Kendall’s τ-b between measures", ("pair",), head, rows, groups)
 
 
@@ -204,10 +207,12 @@ def same_weights(found: Numbers, groups: Sequence[str], epsilon: float | None = 
 
 
 def removal(found: Numbers, groups: Sequence[str]) -> Sheet:
-    """What became of the decision when words were taken away in each order, by group."""
+    """What became of the decision when words were taken away in each order, by group; the ways to do so together."""
     rows = []
-    for subject in _subjects(found, "erasure"):
-        ordering, operator = subject.rsplit(", ", 1)
+    pairs = [subject.rsplit(", ", 1) for subject in _subjects(found, "erasure")]
+    orderings = list(dict.fromkeys(ordering for ordering, _ in pairs))
+    for ordering, operator in sorted(pairs, key=lambda pair: orderings.index(pair[0])):
+        subject = f"{ordering}, {operator}"
         for group in groups:
 
             def of(statistic: str, subject: str = subject, group: str = group) -> Number:
@@ -217,7 +222,7 @@ def removal(found: Numbers, groups: Sequence[str]) -> Sheet:
             rows.append(
                 (
                     worded(ordering),
-                    operator,
+                    _REMOVED.get(operator, operator),
                     _class(group),
                     percent(sooner.value),
                     percent_interval(sooner),
@@ -228,23 +233,33 @@ def removal(found: Numbers, groups: Sequence[str]) -> Sheet:
                 )
             )
     head = ("sooner than random", "95% interval", "words until it flips", "comprehensiveness", "sufficiency")
-    return _grouped("Words taken away", ("order", "what stays"), (*head, *_COUNTS), rows, groups)
+    return _grouped("Words taken away", ("order", "words"), (*head, *_COUNTS), rows, groups)
+
+
+_REMOVED = {
+    "renormalise": "lose attention, renormalised",
+    "zero": "lose attention, not renormalised",
+    "delete": "deleted, encoded anew",
+    "mask": "masked, encoded anew",
+}
 
 
 def evidence(found: Numbers, groups: Sequence[str]) -> Sheet:
-    """How well each measure finds the known evidence, by group."""
+    """How well each measure finds the known evidence, by group; a random order and other annotators last."""
     rows = []
-    for subject in _subjects(found, "plausibility"):
-        for metric in ("precision_at_k", "average_precision"):
+    for subject in sorted(_subjects(found, "plausibility"), key=(CHANCE, ANNOTATORS).__contains__):
+        for metric in METRICS:
             for group in groups:
                 number = found.get(("plausibility", subject, group, metric))
                 if number is not None:
-                    name = worded(subject)
+                    name = _NOT_MEASURES.get(subject, worded(subject))
                     row = (name, worded(metric), _class(group), decimal(number.value), interval(number))
                     rows.append((*row, *_counts(number)))
     head = ("mean", "95% interval", *_COUNTS)
     return _grouped("Known evidence found", ("measure", "score"), head, rows, groups)
 
+
+_NOT_MEASURES = {CHANCE: "a random order", ANNOTATORS: "another annotator"}
 
 _COUNTS = ("texts", "undefined")
 

@@ -58,7 +58,7 @@ def markdown(study: Study, table: pa.Table, found: Sequence[Finding], *, command
     ]
     for statement, sentence in STATEMENTS.items():
         parts += [f"{statement}. {sentence} {said(found, statement)}", ""]
-    parts += _table(
+    parts += markdown_table(
         ("statement", "number", *_MODEL, "ours", "95%", "paper", "verdict"),
         (
             (
@@ -82,7 +82,7 @@ def markdown(study: Study, table: pa.Table, found: Sequence[Finding], *, command
             continue
         parts += ["", f"## {capital(title)}", ""]
         head = (*_MODEL, "group", "ours", "95%", "seeds", "paper", "original code, random vectors", *_JUDGED)
-        parts += _table(head, (_cells(row) for row in inside))
+        parts += markdown_table(head, (_cells(row) for row in inside))
     parts += ["", "## Errata", ""]
     needed = {id for row in rows for id in row["reason"]}
     parts += [
@@ -153,10 +153,10 @@ def _ran(study: Study, command: str) -> list[str]:
             fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
             lines += [fence, text, fence, ""]
         else:
-            lines.append(f"- {term}: {_plain(text)}")
+            lines.append(f"- {term}: {harmless_line(text)}")
     head = ("corpus", "model", "vectors", "seeds", "texts audited", "epochs", "time", "not run")
     names = ("corpus", "model", "vectors", "seeds", "texts", "epochs", "wall", "missing")
-    return [*lines, "", *_table(head, ([run[name] for name in names] for run in ran.models(study)))]
+    return [*lines, "", *markdown_table(head, ([run[name] for name in names] for run in ran.models(study)))]
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
@@ -182,13 +182,14 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """The lines of a table whose cells are text: none can end its column or its row."""
     lines = [head, ["---"] * len(head), *rows]
-    return ["| " + " | ".join(_plain(cell) for cell in line) + " |" for line in lines]
+    return ["| " + " | ".join(harmless_line(cell) for cell in line) + " |" for line in lines]
 
 
-def _plain(cell: str) -> str:
-    """A cell that cannot end its column or its row."""
+def harmless_line(cell: str) -> str:
+    """Text that can end no line, column or row of Markdown, and is no HTML."""
     return " ".join(cell.split()).replace("|", "\\|").replace("<", "&lt;")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -38,16 +38,24 @@ from attnaudit.spec.corpora import (
     Babi3,
     Cnn,
     Diabetes,
+    Esnli,
     File,
     Hub,
     Imdb,
+    MovieRationales,
     Newsgroups,
     Planted,
     PlantedClinical,
     PlantedCloze,
+    Pronoun,
     Snli,
     Sst,
+    SstWiki,
+    YelpHat,
 )
+from attnaudit.spec.goals import Goal
+from attnaudit.spec.goals import Hide as Hide
+from attnaudit.spec.goals import Imitate as Imitate
 from attnaudit.spec.strict import Strict
 
 NUMBERS_VERSION = 5
@@ -59,18 +67,20 @@ KNOWN: Mapping[str, tuple[str, ...]] = {
         *("planted", "planted-clinical", "planted-cloze"),
         *("sst", "imdb", "newsgroups", "agnews", "ade", "adr"),
         *("snli", "babi_1", "babi_2", "babi_3", "cnn"),
+        *("movie_rationales", "yelp_hat", "esnli", "sst_wiki", "pronoun"),
         *("diabetes", "anemia"),
         *("file", "hub"),
     ),
     "model": ("attentive", "earlier"),
     "encoder": ("bilstm", "cnn", "average"),
-    "attention": ("additive", "dot"),
+    "attention": ("additive", "dot", "uniform"),
+    "goal": ("imitate", "hide"),
     "tokeniser": (
         *("words-1", "words-nopunct-1", "spaces-1"),
         *("general-1", "general-nopunct-1", "alphanumeric-1", "clinical-1"),
     ),
     "measure": ("attention", "gradient_detached", "gradient_full", "integrated_gradients", "leave_one_out"),
-    "erasure": ("by_rank",),
+    "erasure": ("by_rank", "re_encoded"),
     "counterfactual": (
         "permuted",
         "uniform",
@@ -105,7 +115,13 @@ class Attentive(Strict):
         "bilstm",
         description="what gives a state for each token and reads the query: a name, or `module:Class` from outside",
     )
-    attention: Annotated[str, _known("attention")] = Field("additive", description="what scores each state")
+    attention: Annotated[str, _known("attention")] = Field(
+        "additive", description="what scores each state; `uniform` scores none and stays uniform"
+    )
+    guide: str | None = Field(
+        None,
+        description="folder of a run: the attention of its model is used, text by text, and none is learned",
+    )
     embedding: int | None = Field(
         None, ge=1, le=4096, description="dimensions of a word vector; the corpus's own (300, bAbI 50)"
     )
@@ -154,6 +170,13 @@ class Train(Strict):
     )
     learning_rate: float = Field(1e-3, gt=0, le=10)
     weight_decay: float = Field(1e-5, ge=0, le=1, description="of all but the attention's parameters")
+    seed: int | None = Field(
+        None,
+        ge=0,
+        lt=2**32,
+        description="of initial weights and order of the batches; that of the spec, which draws the data too",
+    )
+    goal: Goal | None = Field(None, description="what is learned besides the labels, or in their place")
 
 
 # --- measures and counterfactuals ------------------------------------------------------------------------
@@ -248,6 +271,18 @@ class RemovedByRank(Strict):
     draws: int = Field(10, ge=1, le=1000, description="random orders to compare with")
 
 
+class ReEncoded(Strict):
+    """The same with the words deleted or masked and the text encoded anew, for a sample of the texts."""
+
+    name: Literal["re_encoded"] = "re_encoded"
+    draws: int = Field(
+        5, ge=1, le=1000, description="random orders to compare with: the first ones of `by_rank`"
+    )
+    sample: int | None = Field(
+        300, ge=1, description="how many of the audited texts, drawn with the seed; all where not given"
+    )
+
+
 class Outside(BaseModel):
     """Something from outside the package, `my_module:MyMeasure`, with any parameters."""
 
@@ -255,7 +290,9 @@ class Outside(BaseModel):
     name: str
 
 
-def _named(kind: str, *, default: str = "", others: str = "") -> tuple[BeforeValidator, Discriminator]:
+def _named(
+    kind: str, *, default: str = "", others: str = "", outside: bool = True
+) -> tuple[BeforeValidator, Discriminator]:
     """A bare string becomes `{name: …}`; the name decides which parameters are allowed."""
 
     def table(value: Any) -> Any:
@@ -267,7 +304,7 @@ def _named(kind: str, *, default: str = "", others: str = "") -> tuple[BeforeVal
 
     def tag(value: Any) -> str:
         name = value.get("name") if isinstance(value, Mapping) else getattr(value, "name", None)
-        if isinstance(name, str) and ":" in name:
+        if outside and isinstance(name, str) and ":" in name:
             return "outside"
         return others if others and name in KNOWN[kind] else str(name)
 
@@ -278,6 +315,7 @@ _before_task, _tag_task = _named("task", default="planted")
 _before_model, _tag_model = _named("model", default="attentive")
 _before_measure, _tag_measure = _named("measure", others="measure")
 _before_counter, _tag_counter = _named("counterfactual")
+_before_erasure, _tag_erasure = _named("erasure", outside=False)
 
 TaskSpec = Annotated[
     Annotated[Planted, Tag("planted")]
@@ -294,6 +332,11 @@ TaskSpec = Annotated[
     | Annotated[Babi2, Tag("babi_2")]
     | Annotated[Babi3, Tag("babi_3")]
     | Annotated[Cnn, Tag("cnn")]
+    | Annotated[MovieRationales, Tag("movie_rationales")]
+    | Annotated[YelpHat, Tag("yelp_hat")]
+    | Annotated[Esnli, Tag("esnli")]
+    | Annotated[SstWiki, Tag("sst_wiki")]
+    | Annotated[Pronoun, Tag("pronoun")]
     | Annotated[Diabetes, Tag("diabetes")]
     | Annotated[Anemia, Tag("anemia")]
     | Annotated[File, Tag("file")]
@@ -321,13 +364,11 @@ CounterfactualSpec = Annotated[
     _tag_counter,
     _before_counter,
 ]
-
-
-def _bare(value: Any) -> Any:
-    return {"name": value} if isinstance(value, str) else value
-
-
-ErasureSpec = Annotated[RemovedByRank, BeforeValidator(_bare)]
+ErasureSpec = Annotated[
+    Annotated[RemovedByRank, Tag("by_rank")] | Annotated[ReEncoded, Tag("re_encoded")],
+    _tag_erasure,
+    _before_erasure,
+]
 
 
 def _members(union: Any) -> tuple[type[BaseModel], ...]:
@@ -339,9 +380,9 @@ def _members(union: Any) -> tuple[type[BaseModel], ...]:
 PARTS: Mapping[str, tuple[type[BaseModel], ...]] = {
     "task": _members(TaskSpec),
     "model": _members(ModelSpec),
-    "train": (Train,),
+    "train": (Train, Imitate, Hide),
     "counterfactuals": _members(CounterfactualSpec),
-    "erasures": (RemovedByRank,),
+    "erasures": _members(ErasureSpec),
 }
 """The classes that the sections of a spec may hold, in the order of a reader."""
 
@@ -361,8 +402,8 @@ class Spec(Strict):
         Measure(name="gradient_detached"),
         Measure(name="leave_one_out"),
     )
-    counterfactuals: tuple[CounterfactualSpec, ...] = (Permuted(), Uniform(), Adversarial())
-    erasures: tuple[ErasureSpec, ...] = (RemovedByRank(),)
+    counterfactuals: tuple[CounterfactualSpec, ...] = (Permuted(), Uniform(), Adversarial(), SameWeights())
+    erasures: tuple[ErasureSpec, ...] = (RemovedByRank(), ReEncoded())
     seed: int = Field(0, ge=0, lt=2**32, strict=True, description="seed of everything that is drawn")
     limit: int | None = Field(
         None, ge=1, strict=True, description="audit only so many instances, drawn with the seed"
@@ -387,12 +428,17 @@ class Spec(Strict):
         try:
             return cls.model_validate(dict(data))
         except ValidationError as error:
-            raise SpecError(*_faults(error, source)) from None
+            raise SpecError(*faults(error, source)) from None
 
     @classmethod
     def read(cls, path: str | Path) -> Spec:
         """A spec from a `.toml`, `.yaml` or `.yml` file."""
         return cls.parse(read_values(path), source=str(path))
+
+    @property
+    def training_seed(self) -> int:
+        """The seed of initial weights and batches."""
+        return self.seed if self.train.seed is None else self.train.seed
 
     @property
     def modules(self) -> list[str]:
@@ -407,15 +453,15 @@ class Spec(Strict):
         return self.model_dump(mode="json")
 
 
-def read_values(path: str | Path) -> dict[str, Any]:
-    """The values in a TOML or YAML file, unchecked.
+def read_values(path: str | Path, *, what: str = "spec") -> dict[str, Any]:
+    """The values in a TOML or YAML file, unchecked; `what` it should be, for the messages.
 
     Raises:
         SpecError: no such file, another suffix, not UTF-8, not well-formed, or not a table at the top.
     """
     path = Path(path)
     if path.suffix not in {".toml", ".yaml", ".yml"}:
-        raise SpecError(f"{path}: a spec must be a `.toml`, `.yaml` or `.yml` file")
+        raise SpecError(f"{path}: a {what} must be a `.toml`, `.yaml` or `.yml` file")
     try:
         text = path.read_text(encoding="utf-8")
         values = tomllib.loads(text) if path.suffix == ".toml" else yaml.safe_load(text)
@@ -427,7 +473,7 @@ def read_values(path: str | Path) -> dict[str, Any]:
         raise SpecError(f"{path}: the file is empty")
     if not isinstance(values, dict):
         raise SpecError(
-            f"{path}: a spec must be a table of names and values, found a {type(values).__name__}"
+            f"{path}: a {what} must be a table of names and values, found a {type(values).__name__}"
         )
     return values
 
@@ -454,10 +500,15 @@ def merged(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, An
 def run_id(spec: Spec, data_digest: str, model_digest: str = "") -> str:
     """Twelve hex digits that stand for the numbers a run will give: spec, data, model, numbers version."""
     plain = spec.plain()
-    for place in _PLACES:  # where a file lies does not change a number; its content, in the digest, does
-        section, key = place
-        if isinstance(plain[section], dict) and key in plain[section]:
-            plain[section][key] = None
+    for (
+        *sections,
+        key,
+    ) in _PLACES:  # where a file lies does not change a number; its content, in the digest, does
+        within: Any = plain
+        for section in sections:
+            within = within.get(section) if isinstance(within, dict) else None
+        if isinstance(within, dict) and key in within:
+            within[key] = None
     text = json.dumps([plain, data_digest, model_digest, NUMBERS_VERSION], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -471,26 +522,43 @@ _PLACES = (
     ("task", "split_ids"),
     ("model", "run"),
     ("model", "vectors"),
+    ("model", "guide"),
+    ("train", "goal", "run"),
 )
 
 
-def _faults(error: ValidationError, source: str) -> list[str]:
-    return [f"{source}: {_fault(dict(item))}" for item in error.errors(include_url=False)]
+_Place = tuple[int | str, ...]
 
 
-def _fault(item: dict[str, Any]) -> str:
+def faults(
+    error: ValidationError, source: str, settings: Callable[[_Place], list[str]] | None = None
+) -> list[str]:
+    """Pydantic's faults in our words, each with its place; `settings` names those that exist at a place."""
+    known = settings or _settings
+    return [f"{source}: {_fault(dict(item), known)}" for item in error.errors(include_url=False)]
+
+
+def _fault(item: dict[str, Any], settings: Callable[[_Place], list[str]]) -> str:
     """One of pydantic's faults in our words: place, what must hold, what was found."""
-    tags = {*KNOWN["task"], *KNOWN["model"], *KNOWN["counterfactual"], "measure", "outside"}
+    tags = {
+        *KNOWN["task"],
+        *KNOWN["model"],
+        *KNOWN["counterfactual"],
+        *KNOWN["erasure"],
+        *KNOWN["goal"],
+        "measure",
+        "outside",
+    }
     parts = [str(p) for i, p in enumerate(item["loc"]) if not (i and str(p) in tags)]
     place = ".".join(parts) or "spec"
     found = item.get("input")
     match item["type"]:
         case "extra_forbidden":
-            return f"`{place}`: {unknown_name('setting', parts[-1], _settings(item['loc']))}"
+            return f"`{place}`: {unknown_name('setting', parts[-1], settings(item['loc']))}"
         case "union_tag_invalid" if item["ctx"]["tag"] == "None":
             return f"`{place}`: must be a name, or a table with a `name`, found {_short(found)}"
         case "union_tag_invalid":
-            kind = {"measures": "measure", "counterfactuals": "counterfactual"}.get(parts[0], parts[0])
+            kind = _KINDS.get(parts[0], parts[0])
             return f"`{place}`: {unknown_name(kind, str(item['ctx']['tag']), KNOWN[kind])}"
         case "missing":
             return f"`{place}`: must be given"
@@ -500,6 +568,8 @@ def _fault(item: dict[str, Any]) -> str:
             wanted = _WANTED.get(item["type"], f"{item['msg'][0].lower()}{item['msg'][1:]}")
             return f"`{place}`: {wanted}, found {_short(found)}"
 
+
+_KINDS = {"measures": "measure", "counterfactuals": "counterfactual", "erasures": "erasure"}
 
 _WANTED = {
     "tuple_type": "must be a list",
@@ -518,13 +588,13 @@ def _short(value: object) -> str:
     return text if len(text) <= 80 else f"{text[:77]}…"
 
 
-def _settings(loc: tuple[int | str, ...]) -> list[str]:
+def _settings(loc: _Place) -> list[str]:
     """The settings that exist where an unknown one was given."""
     by_tag: dict[str, type[BaseModel]] = {
         model.model_fields["name"].default: model
-        for section in ("task", "model", "counterfactuals")
+        for section in ("task", "model", "counterfactuals", "erasures")
         for model in PARTS[section]
     }
-    by_tag |= {"train": Train, "measure": Measure}
+    by_tag |= {"train": Train, "measure": Measure, "imitate": Imitate, "hide": Hide}
     model = next((by_tag[str(p)] for p in reversed(loc[:-1]) if str(p) in by_tag), Spec)
     return list(model.model_fields)

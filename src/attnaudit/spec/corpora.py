@@ -96,7 +96,7 @@ class _OnHub(_Published):
 
 
 class Sst(_OnHub):
-    """Stanford Sentiment Treebank, sentences, neutral ones left out."""
+    """Stanford Sentiment Treebank, sentences, neutral ones left out; words with a sentiment are evidence."""
 
     name: Literal["sst"] = "sst"
 
@@ -184,6 +184,39 @@ class Cnn(Strict):
         if self.path is None and (self.dev_path or self.test_path):
             raise ValueError("`dev_path` and `test_path` need a `path` with the training part")
         return self
+
+
+class MovieRationales(Strict):
+    """Movie reviews with the passages that people marked as evidence (ERASER)."""
+
+    name: Literal["movie_rationales"] = "movie_rationales"
+
+
+class YelpHat(Strict):
+    """Yelp reviews with the words that people marked; nothing to train on."""
+
+    name: Literal["yelp_hat"] = "yelp_hat"
+    part: Literal["all", "len100", "len200", "mixed"] = Field(
+        "all", description="which reviews: of 100 words, of 200 words, of mixed lengths, or all"
+    )
+
+
+class Esnli(Strict):
+    """Pairs of SNLI with the words that people marked as the reason (e-SNLI), a sample."""
+
+    name: Literal["esnli"] = "esnli"
+
+
+class SstWiki(Strict):
+    """SST sentences with an unrelated sentence behind each; the evidence is known."""
+
+    name: Literal["sst_wiki"] = "sst_wiki"
+
+
+class Pronoun(Strict):
+    """Sentences of biographies, a man's or a woman's; the pronouns are the evidence."""
+
+    name: Literal["pronoun"] = "pronoun"
 
 
 class _Mimic(Strict):

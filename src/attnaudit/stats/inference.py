@@ -14,7 +14,7 @@ LEVEL = 0.95
 SIGNIFICANT = 0.05
 """The largest p-value that is called small."""
 
-_RESAMPLES = 2000
+RESAMPLES = 2000
 _AT_ONCE = 250_000  # resampled values held in memory at a time; the draws do not depend on it
 
 
@@ -61,10 +61,10 @@ def ratio_of_means(
     if n < 2:
         return Estimate(None, None, None, n)
     draw = np.random.default_rng(seed)
-    above, below = np.empty(_RESAMPLES), np.empty(_RESAMPLES)
+    above, below = np.empty(RESAMPLES), np.empty(RESAMPLES)
     at_once = max(1, _AT_ONCE // n)
-    for start in range(0, _RESAMPLES, at_once):
-        part = slice(start, min(start + at_once, _RESAMPLES))
+    for start in range(0, RESAMPLES, at_once):
+        part = slice(start, min(start + at_once, RESAMPLES))
         rows = draw.integers(0, n, (part.stop - part.start, n))
         above[part], below[part] = a[rows].mean(axis=1), b[rows].mean(axis=1)
     if b.mean() <= 0 or below.min() <= 0:
@@ -94,8 +94,8 @@ def share_of_variance(
 
     draw = np.random.default_rng(seed)
     at_once, found = max(1, _AT_ONCE // n), []
-    for start in range(0, _RESAMPLES, at_once):
-        rows = draw.integers(0, n, (min(at_once, _RESAMPLES - start), n))
+    for start in range(0, RESAMPLES, at_once):
+        rows = draw.integers(0, n, (min(at_once, RESAMPLES - start), n))
         found.append(shares(part[rows], whole[rows]))
     drawn = np.concatenate(found)
     low, high = np.quantile(drawn[np.isfinite(drawn)], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
@@ -114,7 +114,7 @@ def _bootstrapped(values: np.ndarray, statistic: object, seed: int) -> Estimate:
     interval = bootstrap(
         (values,),
         statistic,
-        n_resamples=_RESAMPLES,
+        n_resamples=RESAMPLES,
         batch=max(1, _AT_ONCE // len(values)),
         confidence_level=LEVEL,
         method="percentile",

@@ -1,6 +1,6 @@
 """Is a sample large enough to decide by?
 
-Both functions take the spread that was seen for the true one, and a mean for normally distributed, so they are for
+All functions take the spread that was seen for the true one, and a mean for normally distributed, so they are for
 a note beside a number and not for deciding. At exactly the difference or the number that they name, a new sample
 decides in half of the cases; at twice the difference, or four times the number, in 97.5 % of them.
 """
@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import ndtri
 
-from attnaudit.stats.inference import LEVEL
+from attnaudit.stats.inference import LEVEL, Estimate
 
 _AT = 1e-12
 """A mean nearer to the threshold than this share of the numbers at hand is at the threshold: rounding."""
@@ -47,3 +47,20 @@ def enough_for(
     if distance <= _AT * max(spread, abs(mean), abs(threshold)):
         return None
     return max(2, math.floor((float(ndtri((1 + level) / 2)) * spread / distance) ** 2) + 1)
+
+
+def enough_by_interval(estimate: Estimate, threshold: float) -> int | None:
+    """The same of a number of which only the interval is known, over n instances and shrinking with √n.
+
+    What counts is its half on the side of the threshold, since intervals of shares and ratios are not symmetric. None
+    where no number would do, and where there is no interval. Oracle: `enough_for`, on a mean with a normal interval.
+    """
+    value, low, high, n = estimate
+    if value is None or low is None or high is None:
+        return None
+    half, distance = (
+        (high - value, threshold - value) if threshold > value else (value - low, value - threshold)
+    )
+    if distance <= _AT * max(half, abs(value), abs(threshold)):
+        return None
+    return max(2, math.floor(n * (half / distance) ** 2) + 1)

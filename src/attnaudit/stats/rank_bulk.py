@@ -41,13 +41,16 @@ def kendall_tau_b_each(
         for start in range(0, len(places), at_once):
             some = places[start : start + at_once]
             a, b = (np.stack([rankings[place] for place in some]) for rankings in (firsts, seconds))
-            found.update(zip(some, _of_one_length(a, b), strict=True))
+            for place, value, p in zip(some, *(x.tolist() for x in of_one_length(a, b)), strict=True):
+                flat = math.isnan(value)
+                found[place] = Correlation(None, None, "constant") if flat else Correlation(value, p, "ok")
     return [found[place] for place in range(len(firsts))]
 
 
-def _of_one_length(
+def of_one_length(
     a: Float[np.ndarray, "text token"], b: Float[np.ndarray, "text token"]
-) -> list[Correlation]:
+) -> tuple[Float[np.ndarray, " text"], Float[np.ndarray, " text"]]:
+    """τ-b and its p-value of each text, all of them of n ≥ 2 tokens; NaN where a ranking is constant."""
     n = a.shape[1]
     above_a, above_b = (x[:, :, None] > x[:, None, :] for x in (a, b))
     agreeing = np.count_nonzero(above_a & above_b, axis=(1, 2))
@@ -63,13 +66,10 @@ def _of_one_length(
         p_value = 2 * ndtr(-np.abs(surplus / np.sqrt(variance)))
     fewest = np.minimum(opposed, pairs - opposed)
     exact = (ties_a == 0) & (ties_b == 0) & ((n <= _EXACT) | (fewest <= 1))
-    for row in np.flatnonzero(exact):
-        p_value[row] = _share_as_extreme(n, int(fewest[row]))
+    for opposed_pairs in np.unique(fewest[exact]):
+        p_value[exact & (fewest == opposed_pairs)] = _share_as_extreme(n, int(opposed_pairs))
     tau = np.clip(tau, -1.0, 1.0)
-    return [
-        Correlation(None, None, "constant") if flat else Correlation(value, p, "ok")
-        for flat, value, p in zip(constant.tolist(), tau.tolist(), p_value.tolist(), strict=True)
-    ]
+    return np.where(constant, np.nan, tau), np.where(constant, np.nan, p_value)
 
 
 def _ties(

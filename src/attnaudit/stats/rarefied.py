@@ -14,10 +14,10 @@ from jaxtyping import Float, Int
 
 from attnaudit.stats.draws import generator
 from attnaudit.stats.inference import SIGNIFICANT
-from attnaudit.stats.rank_bulk import kendall_tau_b_each
+from attnaudit.stats.rank_bulk import of_one_length
 
-_AT_ONCE = 2**18
-"""Most drawn tokens that are held at a time, with what is found of them."""
+_AT_ONCE = 2**20
+"""Most pairs of drawn tokens that are compared at a time: what a core's cache holds."""
 
 
 def rarefied_share(
@@ -52,16 +52,15 @@ def rarefied_share(
         raise ValueError(f"at least 2 tokens and 1 draw are needed, not {m} and {draws}")
     found = np.full(len(ids), np.nan)
     long_enough = [place for place, scores in enumerate(firsts) if len(scores) >= m]
-    at_once = max(1, _AT_ONCE // (m * draws))
+    at_once = max(1, _AT_ONCE // (m * m * draws))
     for start in range(0, len(long_enough), at_once):
         some = long_enough[start : start + at_once]
         tokens = [drawn_tokens(len(firsts[k]), ids[k], m=m, draws=draws, seed=seed) for k in some]
         a, b = (
-            [row for k, drawn in zip(some, tokens, strict=True) for row in np.asarray(scores[k])[drawn]]
+            np.concatenate([np.asarray(scores[k])[drawn] for k, drawn in zip(some, tokens, strict=True)])
             for scores in (firsts, seconds)
         )
-        p_values = np.array([one.p_value for one in kendall_tau_b_each(a, b)], dtype=np.float64)
-        p_values = p_values.reshape(len(some), draws)
+        p_values = of_one_length(a, b)[1].reshape(len(some), draws)
         there = np.isfinite(p_values).sum(axis=1)
         small = (p_values <= SIGNIFICANT).sum(axis=1)
         found[some] = np.divide(small, there, out=np.full(len(some), np.nan), where=there > 0)

@@ -24,6 +24,8 @@ from attnaudit.sweep import Watch, sweep
 from attnaudit.tasks import available
 
 MINILM, RANDOM = "minilm", "random"
+ATTENTIONS = ("additive", "dot")
+"""Those of the paper."""
 
 _LONG = ("imdb", "babi_2", "babi_3", "cnn", "diabetes", "anemia", "planted-cloze", "planted-clinical")
 """Corpora that take long to learn; unless asked otherwise, only the paper's main model is run on them, and the
@@ -134,9 +136,7 @@ def plan(
     ]
     faults += [unknown_name("corpus", name, SIZES) for name in (*only, *settings) if name not in SIZES]
     faults += [unknown_name("encoder", e, KNOWN["encoder"]) for e in encoders if e not in KNOWN["encoder"]]
-    faults += [
-        unknown_name("attention", a, KNOWN["attention"]) for a in attentions if a not in KNOWN["attention"]
-    ]
+    faults += [unknown_name("attention", a, ATTENTIONS) for a in attentions if a not in ATTENTIONS]
     if faults:
         raise SpecError(*faults)
     missing = {task.name: task.reason for task in available() if not task.ready}
@@ -148,7 +148,7 @@ def plan(
         usual = _CLINICAL if corpus == "planted-clinical" else _MAIN[0] if long else KNOWN["encoder"]
         for encoder, attention, source, seed in product(
             encoders or usual,
-            attentions or (_MAIN[1] if long else KNOWN["attention"]),
+            attentions or (_MAIN[1] if long else ATTENTIONS),
             (RANDOM,) if corpus in FROM_RANDOM else vectors,
             seeds,
         ):

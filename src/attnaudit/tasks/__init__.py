@@ -19,12 +19,14 @@ from attnaudit.tasks import (
     cnn,
     files,
     hub,
+    known_words,
     mimic,
     nli,
     planted,
     planted_clinical,
     planted_cloze,
     published,
+    rationales,
     sentiment,
     topics,
 )
@@ -46,6 +48,11 @@ TASKS: dict[str, Callable[..., Corpus]] = {
     "babi_2": babi.babi_2,
     "babi_3": babi.babi_3,
     "cnn": cnn.cnn,
+    "movie_rationales": rationales.movie_rationales,
+    "yelp_hat": rationales.yelp_hat,
+    "esnli": nli.esnli,
+    "sst_wiki": known_words.sst_wiki,
+    "pronoun": known_words.pronoun,
     "diabetes": mimic.diabetes,
     "anemia": mimic.anemia,
     "file": files.file,
@@ -63,6 +70,11 @@ PUBLISHED: dict[str, published.Published] = {
     "babi_1": babi.SOURCES[1],
     "babi_2": babi.SOURCES[2],
     "babi_3": babi.SOURCES[3],
+    "movie_rationales": rationales.MOVIE_RATIONALES,
+    "yelp_hat": rationales.YELP_HAT,
+    "esnli": nli.ESNLI,
+    "sst_wiki": known_words.SST_WIKI,
+    "pronoun": known_words.PRONOUN,
 }
 """Tasks whose corpus must lie in the folder of `ATTNAUDIT_DATA`, and its files."""
 

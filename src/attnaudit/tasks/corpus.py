@@ -79,7 +79,10 @@ def divided(corpus: Corpus, *, seed: int) -> Corpus:
         how = "stratified by class" if first and second else _why_not(whole, corpus)
         notes.append(f"No split was given: 80/10/10, {how}, drawn with seed {seed}.")
     if "train" not in splits:
-        raise DataError(f"corpus `{corpus.name}` has no `train` split, so nothing can be trained on it")
+        raise DataError(
+            f"corpus `{corpus.name}` has no `train` split, so nothing can be trained on it. Put the model of another "
+            "run to it (`--from RUN`)."
+        )
     if "dev" not in splits:
         whole = splits["train"]
         train, dev, stratified = _cut(whole, 0.2, seed, corpus)

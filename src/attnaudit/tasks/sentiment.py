@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from attnaudit.errors import DataError
 from attnaudit.instance import Instance
 from attnaudit.spec import corpora as specs
-from attnaudit.tasks import preparation, published
+from attnaudit.tasks import marks, preparation, published
 from attnaudit.tasks.corpus import Corpus, Recipe, divided, drawn
 from attnaudit.tasks.published import Copy, Published
 
@@ -24,17 +25,18 @@ def sst(spec: specs.Sst, seed: int) -> Corpus:
     """The Stanford Sentiment Treebank, binary: sentences without the neutral ones, official split.
 
     Prepared as in the paper: more than 5 tokens and fewer than the longest of the split, all that is no letter or
-    digit only separates. `plain-1` leaves nothing out.
+    digit only separates. `plain-1` leaves nothing out. Evidence: the words whose own label is not neutral, as far as
+    the source labels words (the copy on the hub does not).
 
     Raises:
         DataError: the corpus is not where `ATTNAUDIT_DATA` says, or is damaged.
     """
     del seed  # nothing is drawn
     splits = {
-        split: published.instances(SST, rows, published.labelled_text)
+        split: published.instances(SST, rows, _labelled_words)
         for split, rows in published.records(SST, spec.source).items()
     }
-    notes = ["Official split without neutral sentences."]
+    notes = ["Official split without neutral sentences.", _of_words(splits)]
     tokeniser = "words-nopunct-1"
     if spec.preparation == "paper-1":
         tokeniser = "alphanumeric-1"
@@ -75,6 +77,37 @@ def imdb(spec: specs.Imdb, seed: int) -> Corpus:
         parts, said = preparation.of_length("imdb", whole, lengths, above=6)
         corpus = replace(corpus, splits=parts, notes=(*corpus.notes, *said))
     return corpus
+
+
+NEUTRAL = 2
+"""Of the five labels of a word, 0 to 4, the one that says nothing."""
+
+
+def _labelled_words(record: published.Record, identity: str) -> Instance:
+    """A sentence, and as its evidence the words whose own label is not neutral.
+
+    Without evidence where the words are not labelled, or not one by one.
+    """
+    made = published.labelled_text(record, identity)
+    match record.values.get("token_labels"):
+        case [*labels] if all(isinstance(label, int) for label in labels):
+            words = marks.between_spaces(made.fields["text"])
+            spans = marks.spans_of("text", words, [label != NEUTRAL for label in labels])
+            return made if spans is None else replace(made, rationales=(spans,))
+        case _:
+            return made
+
+
+def _of_words(splits: Mapping[str, Sequence[Instance]]) -> str:
+    """What is evidence, and how many sentences have none that is known."""
+    n = sum(map(len, splits.values()))
+    unknown = sum(not instance.rationales for split in splits.values() for instance in split)
+    if unknown == n:
+        return "The source has no labels of single words, so that no evidence is known."
+    said = "Evidence: the words whose own label, given out of context, is not neutral."
+    return (
+        f"{said} For {unknown:,} of {n:,} sentences the labels do not go with the words." if unknown else said
+    )
 
 
 def _review(record: published.Record, identity: str) -> Instance:

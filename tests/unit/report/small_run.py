@@ -57,9 +57,10 @@ def small_run(
     corpus: str = "small",
     field: str | None = None,
     queries: Sequence[str] | None = None,
+    seed: int = 0,
 ) -> Result:
     """A finished run in `folder`, opened. `field` names what is read beside the text, `queries` are what it holds."""
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     if texts is None:
         texts = [list(rng.choice(WORDS, rng.integers(4, 9))) for _ in range(n)]
     n = len(texts)

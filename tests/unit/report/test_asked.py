@@ -53,3 +53,15 @@ def test_many_classes_are_counted_and_fields_are_named(tmp_path):
     plain = dict(asked(small_run(tmp_path / "plain").manifest))
     assert plain["Classes"] == "negative, positive"
     assert "Fields" not in plain
+
+
+def test_how_words_were_taken_away_is_said_with_the_size_of_the_sample(tmp_path):
+    manifest = dict(small_run(tmp_path).manifest)
+    entries = [{"name": "by_rank", "draws": 10}, {"name": "re_encoded", "draws": 5, "sample": 300}]
+    facts = dict(asked({**manifest, "spec": {**manifest["spec"], "erasures": entries}}))
+    assert facts["Words taken away"] == (
+        "lose their attention (draws 10); "
+        "deleted or masked and the text encoded anew (draws 5; 300 texts, drawn, or all if fewer)"
+    )
+    facts = dict(asked({**manifest, "spec": {**manifest["spec"], "erasures": []}}))
+    assert "Words taken away" not in facts

@@ -1,6 +1,7 @@
 import pytest
 
-from attnaudit.report.numbers import Number, counted, decimal, interval, percent, percent_interval
+from attnaudit.report.numbers import Number, decimal, interval, percent, percent_interval
+from attnaudit.wording import counted
 
 
 @pytest.mark.parametrize(

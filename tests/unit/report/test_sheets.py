@@ -1,5 +1,5 @@
 from attnaudit.report import sheets
-from attnaudit.report.numbers import numbers
+from attnaudit.report.numbers import Number, numbers
 from tests.unit.report.small_run import FORMS, small_run
 
 
@@ -72,3 +72,19 @@ def test_without_a_bracket_there_is_no_table_of_its_width(tmp_path):
     found, groups = made(tmp_path, "classification")
     assert sheets.bracket(found, groups).rows == ()
     assert "bound" not in str(sheets.adversary(found, groups).rows)
+
+
+def test_the_ways_to_take_words_away_stand_side_by_side():
+    found = {
+        ("erasure", f"{ordering}, {operator}", "overall", "mean_decision_flip"): Number(0.5, 0.4, 0.6, n, 7)
+        for operator, n in (("renormalise", 93), ("delete", 23))
+        for ordering in ("attention", "random")
+    }
+    sheet = sheets.removal(found, ["overall"])
+    assert [(row[0], row[1], *row[-2:]) for row in sheet.rows] == [
+        ("attention", "lose attention, renormalised", "93", "7"),
+        ("attention", "deleted, encoded anew", "23", "7"),
+        ("random", "lose attention, renormalised", "93", "7"),
+        ("random", "deleted, encoded anew", "23", "7"),
+    ]
+    assert [len(block) for block in sheet.blocks] == [2, 2]

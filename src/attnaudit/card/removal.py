@@ -1,0 +1,58 @@
+"""Question 5: do the most attended words decide the prediction?
+
+Two numbers decide: words that lose their attention while the encoder's states stay, and words that are deleted so
+that the text is encoded anew. A model that attends beside what it uses is found out by the second alone: its states
+carry the words that decide to where it attends.
+"""
+
+from __future__ import annotations
+
+from attnaudit.card.answer import Answer, Numbers, answer_by, not_answered, part, spread_of_share
+from attnaudit.per_instance import SOONER
+from attnaudit.spec.policy import Policy
+from attnaudit.stats.inference import Estimate
+from attnaudit.wording import counted
+
+_QUESTION = "removal"
+
+
+def removal(numbers: Numbers, group: str, policy: Policy) -> Answer:
+    """By how often the decision flips sooner than in random orders, with fixed states and with words deleted."""
+    asked = policy.sooner_than_random
+    found = {how: numbers.get(("erasure", f"attention, {how}", group, SOONER)) for how in _HOW}
+    run = {how: sooner for how, sooner in found.items() if sooner is not None}
+    if not run:
+        said = (
+            "Words were not erased in order of attention; a run does so unless its spec has other `erasures`."
+        )
+        return not_answered(_QUESTION, group, "not run", said)
+    parts = [
+        part(_said(how, sooner, asked), sooner, asked, policy)
+        for how, sooner in run.items()
+        if sooner.value is not None
+    ]
+    if not parts:
+        said = "No order of removal changes any decision here, so none can be said to find the words."
+        return not_answered(_QUESTION, group, "undetermined", said, threshold=asked)
+    return answer_by(_QUESTION, group, parts, _gradient(numbers, group))
+
+
+_HOW = {
+    "renormalise": "Losing their attention in order of it",
+    "delete": "Deleted in order of attention, with the text encoded anew",
+}
+
+
+def _said(how: str, sooner: Estimate, asked: float) -> str:
+    return (
+        f"{_HOW[how]}, words change the decision sooner than in {sooner.value:.0%} of random orders "
+        f"({spread_of_share(sooner)}, {counted(sooner.n)}; chance is 50%, {asked:.0%} is asked)."
+    )
+
+
+def _gradient(numbers: Numbers, group: str) -> str:
+    for (experiment, subject, of, statistic), other in numbers.items():
+        gradient = subject.startswith("gradient") and subject.endswith(", renormalise") and "×" not in subject
+        if (experiment, of, statistic) == ("erasure", group, SOONER) and gradient and other.value is not None:
+            return f" In order of the gradient: {other.value:.0%}."
+    return ""

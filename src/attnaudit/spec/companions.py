@@ -1,0 +1,65 @@
+"""What is to be trained beside an audited model, so that the card can answer all of its questions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, ValidationError
+
+from attnaudit.errors import SpecError, unknown_name
+from attnaudit.spec import faults
+from attnaudit.spec.strict import Strict
+
+KINDS = ("uniform", "guide", "imitation", "deception")
+"""What can be asked for besides seeds and controls, in the order of a reader."""
+
+WEIGHTS = (0.0, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
+"""λ of the imitations when none are given: from no pull away from the attention to one that costs the predictions."""
+
+
+def _known(kinds: tuple[str, ...]) -> tuple[str, ...]:
+    for name in kinds:
+        if name not in KINDS:
+            raise ValueError(unknown_name("companion", name, KINDS))
+    return kinds
+
+
+class Companions(Strict):
+    """Models trained beside the audited one, by the same recipe but for one thing."""
+
+    seeds: int = Field(1, ge=1, le=100, description="trainings in all, the audited model among them")
+    kinds: Annotated[tuple[str, ...], AfterValidator(_known)] = Field(
+        (),
+        description="uniform (attention that stays uniform, from each seed), guide (token-wise models with given "
+        "attention, from each seed), imitation, deception",
+    )
+    imitation: tuple[float, ...] = Field(WEIGHTS, description="λ of each imitation")
+    hide: tuple[str, ...] = Field(
+        (), description="words that the deception hides; where none, the evidence of the corpus"
+    )
+    controls: bool = Field(True, description="whether the controls with known truth stand beside the card")
+
+    @classmethod
+    def parse(cls, data: Mapping[str, Any]) -> Companions:
+        """From plain values.
+
+        Raises:
+            SpecError: one or more faults, all of them listed.
+        """
+        try:
+            return cls.model_validate(dict(data))
+        except ValidationError as error:
+            raise SpecError(*faults(error, "companions")) from None
+
+    def with_earlier(self, earlier: Companions) -> Companions:
+        """Also what was asked before, so that nothing is lost when more is asked."""
+        kinds = tuple(kind for kind in KINDS if kind in self.kinds or kind in earlier.kinds)
+        return self.model_copy(
+            update={
+                "seeds": max(self.seeds, earlier.seeds),
+                "kinds": kinds,
+                "imitation": self.imitation if "imitation" in self.kinds else earlier.imitation,
+                "hide": self.hide or earlier.hide,
+            }
+        )
