@@ -126,6 +126,10 @@ def test_plausibility_is_the_mean_over_texts(run):
     ]
     assert row["value"] == pytest.approx(np.mean(values), abs=1e-6)
     assert row["low"] <= row["value"] <= row["high"]
+    assert {row["metric"] for row in rows} == {"precision_at_k", "average_precision", "token_f1", "iou_f1"}
+    assert "chance" not in {row["measure"] for row in rows}
+    chance = {row["metric"]: row["chance"] for row in rows}
+    assert 0 < chance["precision_at_k"] < chance["average_precision"] < 1
 
 
 def test_scatter_holds_each_text_once(run):
