@@ -47,7 +47,7 @@ def plan(base: Spec, folder: Path, asked: Companions) -> list[Training]:
     Raises:
         SpecError: the model of the run was not trained by its spec, so that nothing can be trained like it.
     """
-    if asked.seeds == 1 and not asked.kinds:
+    if asked.seeds == 1 and not {*asked.kinds} - {"controls"}:
         return []
     if not isinstance(base.model, Attentive):
         raise SpecError(
@@ -150,7 +150,9 @@ def gather(
     base = result.spec
     planned = plan(base, result.folder, asked)
     store, cache = result.folder.parent, controls.place(result.folder.parent)
-    ready = {known.name: controls.kept(known, cache) for known in controls.CONTROLS if asked.controls}
+    wanted = controls.CONTROLS if asked.controls else ()
+    wanted += controls.HARDER if "controls" in asked.kinds else ()
+    ready = {known.name: controls.kept(known, cache) for known in wanted}
     about = {
         "of": result.manifest["manifest_sha256"],
         "numbers_version": NUMBERS_VERSION,
@@ -160,7 +162,7 @@ def gather(
     }
     if before is not None and not before["failed"] and all(before[key] == about[key] for key in about):
         return result
-    known = [one for one in controls.CONTROLS if one.name in ready and ready[one.name] is None]
+    known = [one for one in wanted if ready[one.name] is None]
     runner = _Runner(device, threads, memory, jobs, progress)
     # Short as they are, the controls come last: so every core has work until the end.
     folders, failed = runner.run(
