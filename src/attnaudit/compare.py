@@ -402,8 +402,9 @@ def _notes(a: Result, b: Result, both: Between, settings: Sequence[str]) -> Iter
     if other := int((both.same_target == 0).sum()):
         yield f"{other} of {n} texts have another gold class in B; they are left out of accuracy and of the classes."
     if not both.same_classes and not unknown:
-        named = " Scores are imported with the names of the classes by `--classes`." if without else ""
-        yield f"The runs know other classes, so the distance of their outputs is not defined.{named}"
+        yield "The runs know other classes, so the distance of their outputs is not defined."
+    if not both.same_classes and without and a.classes and b.classes:
+        yield "Classes are matched by their names, which `attnaudit import` is given with `--classes`."
     for kind in _adversaries(first, second):
         bounds = [run.epsilon.get(kind) for run in (first, second)]
         if bounds[0] != bounds[1]:

@@ -12,12 +12,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from attnaudit import store
+from attnaudit.compare import compare
 from attnaudit.drawing import FIGURES, export_figures
 from attnaudit.errors import DataError, SchemaError, SpecError
 from attnaudit.imported import import_scores
 from attnaudit.report import write_report
 from attnaudit.result import Result
 from attnaudit.spec import Spec
+from attnaudit.spec.companions import Companions
+from attnaudit.studies.gather import gather
 from attnaudit.terminal import show
 from tests.unit.report.small_run import small_run
 
@@ -323,12 +326,72 @@ def test_texts_can_be_kept_out(tmp_path):
         assert b"wonder" not in part.read_bytes()
 
 
-def test_no_model_can_be_taken_from_imported_scores(tmp_path):
+@pytest.mark.parametrize(
+    "given",
+    [
+        lambda run: {"model": {"name": "earlier", "run": run}},
+        lambda run: {"model": {"encoder": "average", "guide": run}},
+        lambda run: {"train": {"goal": {"name": "imitate", "run": run}}},
+    ],
+)
+def test_no_model_can_be_taken_from_imported_scores(tmp_path, given):
     from attnaudit.run import audit
 
     run = import_scores(written(tmp_path / "s.jsonl", GOOD), store=tmp_path)
     with pytest.raises(SpecError, match="holds imported scores and no model"):
-        audit(Spec.parse({"model": {"name": "earlier", "run": str(run.folder)}}), store=tmp_path)
+        audit(Spec.parse(given(str(run.folder))), store=tmp_path)
+
+
+@pytest.mark.parametrize("asked", [{"seeds": 3}, {"kinds": ["uniform"]}, {}])
+def test_nothing_is_trained_beside_imported_scores(tmp_path, asked):
+    run = import_scores(written(tmp_path / "s.jsonl", GOOD), store=tmp_path)
+    with pytest.raises(SpecError, match="nothing can be trained beside it"):
+        gather(run, Companions.parse(asked))
+    assert Result.open(run.folder).evidence is None
+
+
+def test_the_card_answers_agreement_and_says_what_needs_the_model(planted_run, tmp_path):
+    path = written(tmp_path / "planted.jsonl", *dumped(planted_run))
+    run = import_scores(path, store=tmp_path, classes=planted_run.classes)
+    answers = run.card
+    assert [a.question for a in answers if a.verdict == "not run"] == [
+        "exclusiveness",
+        "necessity",
+        "consistency",
+        "removal",
+    ]
+    assert {a.sentence for a in answers if a.verdict == "not run"} == {
+        "Needs the model itself; the scores were imported without it."
+    }
+    assert len([a for a in answers if a.question == "agreement"]) == len(run.groups) > 1
+    for use in run.uses():
+        assert use.verdict != "supported"
+        assert "removal" in use.in_the_way
+        assert "not run" in use.sentence
+    assert "needs the model itself" in run._repr_html_().lower()
+
+
+def test_imported_scores_beside_the_run_they_come_from(planted_run, tmp_path):
+    rows = dumped(planted_run)
+    named = import_scores(written(tmp_path / "a.jsonl", *rows), store=tmp_path, classes=planted_run.classes)
+    found = compare(planted_run, named)
+    assert (found.between.row_a == found.between.row_b).all()
+    assert {row["difference"] for row in found.table.to_pylist()} <= {0.0, None}
+    assert {one.name: one.estimate.value for one in found.distances}["output_tvd"] == 0
+    assert found.settings == ()
+    assert "The scores of B were imported; how they were computed is not known here." in found.notes
+    bare = [{name: value for name, value in row.items() if name != "output"} for row in rows]
+    unnamed = import_scores(written(tmp_path / "b.jsonl", *bare), store=tmp_path)
+    for pair in ((planted_run, unnamed), (unnamed, planted_run), (unnamed, named)):
+        found = compare(*pair)
+        of = {one.name: one for one in found.distances}
+        assert of["attention_jsd"].estimate.value == 0
+        for name in ("output_tvd", "same_prediction"):
+            assert (of[name].estimate.value, of[name].n_undefined) == (None, len(rows))
+        assert any(note.startswith("Without the outputs of") for note in found.notes)
+        assert any("`--classes`" in note for note in found.notes)
+        accuracy = next(row for row in found.table.to_pylist() if row["statistic"] == "accuracy")
+        assert (accuracy["difference"], accuracy["n_undefined"]) == (None, len(rows))
 
 
 def test_importing_needs_no_torch(tmp_path):
