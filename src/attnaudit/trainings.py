@@ -12,11 +12,10 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from attnaudit.entries import AUDITED
 from attnaudit.stats import inference, paired
 from attnaudit.stats.inference import Estimate
 from attnaudit.stats.seeds import FEWEST, over_seeds
-
-BASE = "base"
 
 Columns = Mapping[tuple[str, str, str], Float[np.ndarray, " instance"]]
 """Numbers of the table `diagnostic` by kind, subject and quantity; NaN where there is none."""
@@ -75,7 +74,9 @@ def _representation(found: Columns, group: Group) -> Iterator[Row]:
     for (kind, _, quantity), values in found.items():
         if kind == "representation":
             inside, undefined = _defined(values, group)
-            yield _row("representation", BASE, group, f"mean_{quantity}", inference.mean(inside), undefined)
+            yield _row(
+                "representation", AUDITED, group, f"mean_{quantity}", inference.mean(inside), undefined
+            )
 
 
 def _seeds(found: Columns, adversary: np.ndarray | None, group: Group) -> Iterator[Row]:
@@ -114,7 +115,7 @@ def _uniform(scored: _Scored, group: Group) -> Iterator[Row]:
         return
     own = [scored.of("seeds", seed) if scored.has("seeds", seed) else scored.prediction for seed in seeds]
     others = [scored.of("uniform", seed) for seed in seeds]
-    yield _scores(scored, own, "uniform model", BASE, group)
+    yield _scores(scored, own, "uniform model", AUDITED, group)
     yield _scores(scored, others, "uniform model", "uniform model", group)
     pairs = list(zip(own, others, strict=True))
     yield from _differences(scored, pairs, "uniform model", "uniform model", group)
@@ -149,11 +150,11 @@ def _deception(found: Columns, scored: _Scored, group: Group) -> Iterator[Row]:
     for subject in _subjects(found, "deception"):
         inside, undefined = _defined(found["deception", subject, "hidden_mass"], group)
         yield _row("deception", subject, group, "mean_hidden_mass", inference.mean(inside), undefined)
-        if subject != BASE:
+        if subject != AUDITED:
             hiding = scored.of("deception", subject)
             yield _scores(scored, [hiding], "deception", subject, group)
             pair = [(scored.prediction, hiding)]
-            yield from _differences(scored, pair, "deception", f"{BASE} above {subject}", group)
+            yield from _differences(scored, pair, "deception", f"{AUDITED} above {subject}", group)
 
 
 class _Scored(NamedTuple):

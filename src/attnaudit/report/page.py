@@ -57,11 +57,17 @@ def _content(result: Result) -> dict[str, Any]:
     groups = result.groups
     n = len(result.per_instance)
     boxes = {name: figure_box(result, name) for name in _FIGURES}
+    quality = sentences.quality(_quality(found), manifest["data"]["audited_split"], _majority(result))
+    if result.imported and not _quality(found):
+        quality = (
+            "There is nothing to show: this needs both outputs and labels, and the file does not give them."
+        )
     policy = result.policy
     uses = result.uses(policy)
     return {
         "title": f"Attention audit of {manifest['data']['corpus']}",
         "manifest": manifest,
+        "imported": result.imported,
         "n": n,
         "answer": sentences.answer(result.card, n, manifest["data"]["corpus"], uses),
         "uses": uses,
@@ -70,11 +76,9 @@ def _content(result: Result) -> dict[str, Any]:
         "controls": lines(result.controls),
         "asked": asked(manifest),
         "quality": {
-            "sentence": sentences.quality(
-                _quality(found), manifest["data"]["audited_split"], _majority(result)
-            ),
+            "sentence": quality,
             "sheet": sheets.scores(found),
-            "figures": [boxes["training"]],
+            "figures": [] if result.imported else [boxes["training"]],
         },
         "sections": _sections(result, found, groups, boxes),
         "examples": examples(result),

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from attnaudit import machine
 from attnaudit import memory as limits
-from attnaudit import record
 from attnaudit import store as stored
-from attnaudit.companions import BASE, compared, hidden_mass
+from attnaudit.companions import compared, hidden_mass
 from attnaudit.core import Progress, silent
+from attnaudit.entries import AUDITED
 from attnaudit.errors import SpecError
 from attnaudit.result import Result
 from attnaudit.spec import NUMBERS_VERSION, Attentive, Hide, Imitate, Measure, Spec
@@ -77,7 +78,7 @@ def plan(base: Spec, folder: Path, asked: Companions) -> list[Training]:
     if "deception" in asked.kinds:
         found.append(Training("deception", "hiding", variant({}, first, goal=Hide(words=asked.hide))))
     if "guide" in asked.kinds:
-        sources = {"base": {"guide": str(folder)}, "uniform": {"attention": "uniform"}, "own": {}}
+        sources = {AUDITED: {"guide": str(folder)}, "uniform": {"attention": "uniform"}, "own": {}}
         found += [_guide(variant, name, source, s) for name, source in sources.items() for s in seeds]
     return found
 
@@ -135,9 +136,14 @@ def gather(
         progress: told how far each training has come, under its name.
 
     Raises:
-        SpecError: nothing can be trained like the model of this run.
+        SpecError: nothing can be trained like the model of this run, or there is none.
         StoreError: the run folder cannot be written.
     """
+    if result.imported:
+        raise SpecError(
+            f"{result.folder}: holds imported scores without their model, so nothing can be trained beside it; "
+            "`attnaudit run` trains and audits a model, and then its companions"
+        )
     before = result.evidence
     if before is not None:
         asked = asked.with_earlier(Companions.model_validate(before["asked"]))
@@ -235,10 +241,10 @@ def _write(
             for number, rows in enumerate(parts):
                 draft.write("diagnostic", f"{place:03d}-{training.kind}", number, rows)
             if training.kind == "deception":
-                for run, subject in ((result, BASE), (other, training.subject)):
+                for run, subject in ((result, AUDITED), (other, training.subject)):
                     for number, rows in enumerate(hidden_mass(run, asked.hide, subject)):
                         draft.write("diagnostic", f"{place:03d}-hidden-{subject}", number, rows)
-        draft.finish({**record.made(), **about}, replace=True)
+        draft.finish({**machine.made(), **about}, replace=True)
 
 
 def _seconds(folder: Path) -> dict[str, float]:
