@@ -462,6 +462,7 @@ def card(
     seeds: Seeds = 1,
     beside: Beside = None,
     hide: Hidden = None,
+    no_controls: NoControls = False,
     jobs: Jobs = None,
     store: Store = Path("runs"),
     threads: Threads = 1,
@@ -475,10 +476,11 @@ def card(
     from attnaudit.terminal_card import show_card
 
     asked = _policy(policy)
-    if seeds > 1 or beside:
+    companions = _companions(seeds, beside, hide, controls=not no_controls)
+    if seeds > 1 or companions.kinds:
         found = _open(run, store)
         where = _Where(found.folder.parent, Device.cpu, threads, limits.size_of(memory), jobs)
-        _gather(found, where, _companions(seeds, beside, hide), asked, quiet=False)
+        _gather(found, where, companions, asked, quiet=False)
     if written_as is CardFormat.terminal:
         if output is not None:
             raise SpecError("`--output` needs `--format markdown` or `--format json`")

@@ -192,7 +192,7 @@ class Tables(Mapping[str, pa.Table]):
                 own = store.read_table(self._folder, name, self._manifest, number=self._number)
                 if self._evidence is None:
                     return own
-                place = self._folder / store.EVIDENCE
+                place = store.evidence_folder(self._folder)
                 return pa.concat_tables(
                     [own, store.read_table(place, name, self._evidence, number=self._number)]
                 )

@@ -10,12 +10,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from attnaudit import store as stored
 from attnaudit.card import Verdict
+from attnaudit.errors import StoreError
 from attnaudit.result import Result
 from attnaudit.spec import NUMBERS_VERSION, Spec
 from attnaudit.spec.policy import Policy
@@ -138,7 +140,8 @@ def kept(known: Known, folder: Path) -> dict[str, Any] | None:
 def keep(known: Known, result: Result, folder: Path) -> dict[str, Any]:
     """What the audit says of a control, kept for the next card."""
     found = answered(known, result)
-    stored.write_atomically(_file(known, folder), json.dumps(found).encode())
+    with suppress(StoreError):  # a card that has the answers must not fail because the next has to ask again
+        stored.write_atomically(_file(known, folder), json.dumps(found).encode())
     return found
 
 
