@@ -316,16 +316,6 @@ def _write(
     """The folder `evidence` of a run, in the place of an earlier one; each training from its run or from that one."""
     about = {**about, "trainings": [_entry(training, source) for training, source in trained]}
     with stored.draft(result.folder, stored.EVIDENCE, about, replace=True) as draft:
-        for place, (training, folder) in enumerate(trained):
-            other = Result.open(folder)
-            parts = compared(result, other, training.kind, training.subject)
-            for number, rows in enumerate(parts):
-                draft.write("diagnostic", f"{place:03d}-{training.kind}", number, rows)
-            if training.kind == "deception":
-                for run, subject in ((result, AUDITED), (other, training.subject)):
-                    for number, rows in enumerate(hidden_mass(run, asked.hide, subject)):
-                        draft.write("diagnostic", f"{place:03d}-hidden-{subject}", number, rows)
-        draft.finish({**machine.made(), **about}, replace=True)
         for place, (training, source) in enumerate(trained):
             for stage, parts in _stages(result, training, source, asked):
                 for number, rows in enumerate(parts):
