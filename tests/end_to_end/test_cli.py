@@ -97,14 +97,18 @@ def test_run_then_show_report_and_verify(command: Command, spec_file: Path, tmp_
     assert len(list((tmp_path / "figs").glob("*.svg"))) >= 6
 
 
+LIGHT = ("--epochs", 1, "--measure", "attention", "--counterfactual", "uniform", "--set", "erasures=[]")
+"""A run for its folder alone: one epoch and one question."""
+
+
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_controls_are_trained_once_and_answered_as_they_must_be(
     command: Command, spec_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache = tmp_path / "cache"
     monkeypatch.setenv("ATTNAUDIT_CACHE", str(cache))
-    light = ("--epochs", 1, "--measure", "attention", "--counterfactual", "uniform", "--set", "erasures=[]")
-    code, out, err = command("run", spec_file, *light, "--json")
+    code, out, err = command("run", spec_file, *LIGHT, "--json")
     assert (code, err) == (0, "")
     first = Result.open(json.loads(out)["path"])
     assert [control.name for control in first.controls] == ["positive", "negative"]
@@ -114,11 +118,11 @@ def test_controls_are_trained_once_and_answered_as_they_must_be(
         overall = [answer for answer in control.answers if answer.group == "overall"]
         assert all(answer.found in answer.expected for answer in overall)  # none of them left open
     kept = {path: path.stat().st_mtime_ns for path in cache.rglob("*")}
-    code, out, err = command("run", spec_file, *light, "--seed", 1)
+    code, out, err = command("run", spec_file, *LIGHT, "--seed", 1)
     assert (code, err) == (0, "")
     assert "positive passed: 9 answers as expected" in out
     assert {path: path.stat().st_mtime_ns for path in cache.rglob("*")} == kept
-    code, out, err = command("run", spec_file, *light, "--seed", 2, "--no-controls", "--json")
+    code, out, err = command("run", spec_file, *LIGHT, "--seed", 2, "--no-controls", "--json")
     assert (code, err) == (0, "")
     assert Result.open(json.loads(out)["path"]).controls == ()
 
@@ -304,7 +308,15 @@ def test_a_report_that_cannot_be_written_leaves_a_finished_run(
 
 @pytest.mark.slow
 def test_module_and_script_are_the_same_and_quiet_without_a_terminal(tmp_path: Path, spec_file: Path) -> None:
-    arguments = ["run", str(spec_file), "--store", str(tmp_path / "s"), "--json", "--no-controls"]
+    arguments = [
+        "run",
+        str(spec_file),
+        "--store",
+        str(tmp_path / "s"),
+        "--json",
+        "--no-controls",
+        *map(str, LIGHT),
+    ]
     done = subprocess.run(
         [sys.executable, "-m", "attnaudit", *arguments], capture_output=True, text=True, check=True
     )
@@ -320,14 +332,10 @@ def test_two_runs_are_compared(command: Command, spec_file: Path, tmp_path: Path
     first, second = (
         json.loads(command(*small, "--attention", one)[1])["path"] for one in ("additive", "dot")
     )
-    elsewhere = json.loads(command(*small, "--seed", 1)[1])[
-        "path"
-    ]  # the seed draws the texts of `planted` as well
-    other = json.loads(
-        command("run", "--data", csv(tmp_path / "mine.csv", *ROWS), "--epochs", 1, "--json", "--no-controls")[
-            1
-        ]
-    )
+    # The seed draws the texts of `planted` as well.
+    elsewhere = json.loads(command(*small, *LIGHT, "--seed", 1)[1])["path"]
+    mine = ("--data", csv(tmp_path / "mine.csv", *ROWS))
+    other = json.loads(command("run", *mine, *LIGHT, "--json", "--no-controls")[1])
     code, out, err = command("compare", Path(first).name, second, "--json", "--output", tmp_path / "both.md")
     assert (code, err) == (0, "")
     found = json.loads(out)
