@@ -336,7 +336,9 @@ def _trainings(numbers: PerInstance, groups: Sequence[_Group], classes: Sequence
     adversary = None if solved is None else numbers.counterfactual(solved, "attention_jsd")
     index = {predicted(name): number for number, name in enumerate(classes)}
     told = [Group(group.name, group.members, index.get(group.name)) for group in groups]
-    yield from trainings(numbers.diagnostic, numbers.target, numbers.prediction, adversary, told)
+    yield from trainings(
+        numbers.diagnostic, numbers.target, numbers.prediction, numbers.n_tokens, adversary, told
+    )
 
 
 # --- groups and values, also for the figures -------------------------------------------------------------

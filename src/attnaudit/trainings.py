@@ -7,7 +7,7 @@ pair, and says nothing about training again.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -29,6 +29,14 @@ class Group(NamedTuple):
     predicted: int | None
 
 
+class Valued(Protocol):
+    """A number of the summary, however it is held."""
+
+    @property
+    def value(self) -> float | None:
+        """None where it is undefined."""
+
+
 class Row(NamedTuple):
     """One number of the summary."""
 
@@ -47,6 +55,7 @@ def trainings(
     found: Columns,
     target: Int[np.ndarray, " instance"],
     prediction: Int[np.ndarray, " instance"],
+    n_tokens: Int[np.ndarray, " instance"],
     adversary: Float[np.ndarray, " instance"] | None,
     groups: Sequence[Group],
 ) -> Iterator[Row]:
@@ -56,13 +65,14 @@ def trainings(
         found: the table `diagnostic` as columns.
         target: gold classes, −1 where unknown.
         prediction: the classes that the audited model gives.
+        n_tokens: how many tokens of each instance are audited.
         adversary: ε-max JSD of each instance, where it was solved, to be held against the distance between seeds.
         groups: which instances are told apart; of class groups the score is F1 of the class over all texts, since
             the texts that one model gives a class are no fair ground for another.
     """
     scored = _Scored(target, prediction, found)
     for group in groups:
-        yield from _representation(found, group)
+        yield from _representation(found, n_tokens, group)
         yield from _seeds(found, adversary, group)
         yield from _uniform(scored, group)
         yield from _guide(scored, group)
@@ -70,13 +80,15 @@ def trainings(
         yield from _deception(found, scored, group)
 
 
-def _representation(found: Columns, group: Group) -> Iterator[Row]:
-    for (kind, _, quantity), values in found.items():
-        if kind == "representation":
-            inside, undefined = _defined(values, group)
-            yield _row(
-                "representation", AUDITED, group, f"mean_{quantity}", inference.mean(inside), undefined
-            )
+def _representation(found: Columns, n_tokens: np.ndarray, group: Group) -> Iterator[Row]:
+    shown = {quantity: values for (kind, _, quantity), values in found.items() if kind == "representation"}
+    if "attention_entropy" in shown:
+        most = np.log(np.maximum(n_tokens, 1))  # of one token there is nothing to be uneven about
+        share = np.divide(shown["attention_entropy"], most, out=np.full(len(most), np.nan), where=most > 0)
+        shown["entropy_share"] = share
+    for quantity, values in shown.items():
+        inside, undefined = _defined(values, group)
+        yield _row("representation", AUDITED, group, f"mean_{quantity}", inference.mean(inside), undefined)
 
 
 def _seeds(found: Columns, adversary: np.ndarray | None, group: Group) -> Iterator[Row]:
@@ -89,7 +101,11 @@ def _seeds(found: Columns, adversary: np.ndarray | None, group: Group) -> Iterat
     )
     subject = "other seeds"
     n = int(group.members.sum())
-    for statistic, values in (("mean_jsd", distance), ("mean_tvd", moved)):
+    for statistic, values in (
+        ("mean_jsd", distance),
+        ("mean_permuted_jsd", chance),
+        ("mean_tvd", moved),
+    ):
         there = group.members & np.isfinite(values).all(axis=0)
         means = values[:, there].mean(axis=1) if there.any() else np.empty(0)
         estimate = _of_seeds(means, inference.mean(values[:, there].mean(axis=0)), int(there.sum()))
@@ -233,3 +249,28 @@ def _row(
     experiment: str, subject: str, group: Group, statistic: str, estimate: Estimate, undefined: int = 0
 ) -> Row:
     return Row(experiment, subject, group.name, statistic, *estimate, undefined)
+
+
+LITTLE_CHANGE = 0.1
+"""The output change (TVD) that imitations may make where there are no other seeds."""
+
+
+def most_change(summary: Mapping[tuple[str, str, str, str], Valued], group: str) -> float:
+    """The mean output change that an imitation may make to count: what other seeds make."""
+    between = summary.get(("seeds", "other seeds", group, "mean_tvd"))
+    return LITTLE_CHANGE if between is None or between.value is None else between.value
+
+
+def furthest_imitation(summary: Mapping[tuple[str, str, str, str], Valued], group: str) -> str | None:
+    """The imitation that attends furthest from the base among those that hardly move its outputs; None where none."""
+    most, reached = most_change(summary, group), {}
+    for experiment, subject, of, statistic in summary:
+        if (experiment, of, statistic) != ("imitation", group, "mean_jsd"):
+            continue
+        jsd, tvd = (
+            found.value if (found := summary.get((experiment, subject, group, name))) is not None else None
+            for name in ("mean_jsd", "mean_tvd")
+        )
+        if jsd is not None and tvd is not None and tvd <= most:
+            reached[subject] = jsd
+    return max(reached, key=lambda subject: reached[subject]) if reached else None

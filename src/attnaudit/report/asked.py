@@ -23,8 +23,11 @@ MOST_CLASSES = 12
 _PATHS = {"path", "dev_path", "test_path", "vectors", "run"}
 
 
-def asked(manifest: Mapping[str, Any]) -> Facts:
-    """Corpus, model, training, measures, counterfactuals, seed: a term and its description each."""
+def asked(manifest: Mapping[str, Any], beside: str = "") -> Facts:
+    """Corpus, model, training, measures, counterfactuals, seed: a term and its description each.
+
+    `beside` says what was trained beside the model.
+    """
     if is_imported(manifest):
         return _imported(manifest)
     spec, data = manifest["spec"], manifest["data"]
@@ -43,7 +46,11 @@ def asked(manifest: Mapping[str, Any]) -> Facts:
             "; ".join(_counterfactual(entry) for entry in spec["counterfactuals"]) or "none",
         ),
         *_erasures(spec),
-        ("Seed", f"{spec['seed']} (one training run, so nothing is said about other seeds)"),
+        (
+            "Seed",
+            f"{spec['seed']}{'' if beside else ' (one training run, so nothing is said about other seeds)'}",
+        ),
+        *[("Trained beside it", beside)] * bool(beside),
     ]
     if not spec.get("keep_text", True):
         facts.append(("Texts", "withheld: only numbers of tokens are shown"))

@@ -19,7 +19,7 @@ from attnaudit.card.controls import lead, lines
 from attnaudit.drawing import HEATMAP_STYLE
 from attnaudit.drawing.by_instance import adversary_kind, epsilons, gradient_measure
 from attnaudit.drawing.document import document
-from attnaudit.report import sentences, sheets
+from attnaudit.report import sentences, sheets, trainings
 from attnaudit.report.asked import asked, has_paths, record, spec_text
 from attnaudit.report.examples import examples
 from attnaudit.report.figure_box import FigureBox, figure_box
@@ -64,6 +64,7 @@ def _content(result: Result) -> dict[str, Any]:
         )
     policy = result.policy
     uses = result.uses(policy)
+    sections = _sections(result, found, groups, boxes)
     return {
         "title": f"Attention audit of {manifest['data']['corpus']}",
         "manifest": manifest,
@@ -74,18 +75,20 @@ def _content(result: Result) -> dict[str, Any]:
         "questions": _questions(result.card),
         "controls_failed": lead(result.controls),
         "controls": lines(result.controls),
-        "asked": asked(manifest),
+        "asked": asked(manifest, trainings.beside(result.evidence)),
         "quality": {
             "sentence": quality,
             "sheet": sheets.scores(found),
             "figures": [] if result.imported else [boxes["training"]],
         },
-        "sections": _sections(result, found, groups, boxes),
+        "sections": sections,
+        "place": _places(sections, first=3 if result.imported else 5),
         "examples": examples(result),
         "policy_of_card": policy,
         "other_seeds": any(experiment == "seeds" for experiment, *_ in found),
         "epsilon": epsilons(result).get(adversary_kind(result) or ""),
         "record": record(manifest),
+        "companions": trainings.on_record(result.evidence),
         "spec": spec_text(manifest),
         "has_paths": has_paths(manifest),
     }
@@ -101,6 +104,7 @@ _FIGURES = (
     "adversary_violins",
     "exact_against_search",
     "plausibility",
+    *trainings.FIGURES,
 )
 
 
@@ -170,6 +174,10 @@ def _sections(
             "sheet": sheets.evidence(found, groups),
             "figures": [boxes["plausibility"]],
         }
+    if seen := trainings.representation(found, groups):
+        sections["representation"] = seen
+    if trained := trainings.trainings(found, groups, boxes):
+        sections["trainings"] = trained
     return sections
 
 
@@ -228,6 +236,12 @@ def _adversary(
 
 
 _SEARCHES = {"search": "the paper’s search", "paper": "the search as published"}
+
+
+def _places(sections: Mapping[str, Any], *, first: int) -> dict[str, int]:
+    """The numbers of the sections that are there only where something was run; the others come before them."""
+    there = (name for name in ("removal", "evidence", "representation", "trainings") if name in sections)
+    return {name: number for number, name in enumerate(there, start=first)}
 
 
 def _questions(answers: list[Answer]) -> list[dict[str, Any]]:
