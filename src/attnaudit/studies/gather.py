@@ -60,12 +60,12 @@ def plan(base: Spec, folder: Path, asked: Companions) -> list[Training]:
         return []
     if not isinstance(base.model, Attentive):
         raise SpecError(
-            f"{folder}: its model was taken from {base.model.run}; ask for seeds and other trainings there, where it "
-            "was trained"
+            f"nothing can be trained like a model that was taken from {base.model.run}; ask for seeds and other "
+            "trainings there"
         )
     if isinstance(base.train.goal, Imitate):
         raise SpecError(
-            f"{folder}: its model starts from that of {base.train.goal.run} and imitates it; ask for seeds and other "
+            f"nothing can be trained like a model that imitates that of {base.train.goal.run}; ask for seeds and other "
             "trainings there"
         )
     first = base.training_seed
