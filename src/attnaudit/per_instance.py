@@ -41,13 +41,13 @@ class PerInstance:
 
     `target` and `prediction` are −1 where they are unknown. `n_tokens` counts the audited tokens.
     `largest_attention` is the largest weight, `attention_dispersion` Σ(α−ᾱ)² of the weights (0 where they are alike
-    to their stored precision). `measures` are those of the table `importance`, `tau` and `p_value` (two-sided) by pair of them, step 0, and `rarefied` the share
-    of draws of 8 of the tokens that have a small p-value. `epsilon` is the bound that a kind of counterfactual was
-    asked with. `plausibility` is by measure and metric, a mean over annotators; `chance` and `annotators` stand
-    beside the measures. `erasure` is by quantity, ordering and operator, see `_erasure`; `erased` says by operator of
-    which instances it was asked, since some are asked of a sample only. `diagnostic` is by kind, subject and
-    quantity. `agreement_statuses` counts the rows of a pair by their status, `counterfactual_statuses` the first
-    draws of a kind.
+    to their stored precision). `measures` are those of the table `importance`, `tau` and `p_value` (two-sided) by
+    pair of them, step 0, and `rarefied` the share of draws of 8 of the tokens that have a small p-value. `epsilon`
+    is the bound that a kind of counterfactual was asked with. `plausibility` is by measure and metric, a mean over
+    annotators; `chance` and `annotators` stand beside the measures. `erasure` is by quantity, ordering and operator,
+    see `_erasure`; `erased` says by operator of which instances it was asked, since some are asked of a sample only.
+    `diagnostic` is by kind, subject and quantity. `agreement_statuses` counts the rows of a pair by their status,
+    `counterfactual_statuses` the first draws of a kind.
     """
 
     ids: pa.StringArray
