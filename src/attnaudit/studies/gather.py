@@ -65,8 +65,8 @@ def plan(base: Spec, folder: Path, asked: Companions) -> list[Training]:
         )
     if isinstance(base.train.goal, Imitate):
         raise SpecError(
-            f"nothing can be trained like a model that imitates that of {base.train.goal.run}; ask for seeds and other "
-            "trainings there"
+            f"nothing can be trained like a model that imitates that of {base.train.goal.run}; ask for seeds and "
+            "other trainings there"
         )
     first = base.training_seed
     seeds = [first, *(s for s in range(asked.seeds) if s != first)][: asked.seeds]
