@@ -219,9 +219,13 @@ def _differences(
 ) -> Iterator[Row]:
     """How much better the first of each pair of models is, and how many pairs there are."""
     n, undefined = int((scored.target >= 0).sum()), int((scored.target < 0).sum())
-    found = [scored.difference(a, b, group) for a, b in pairs]
-    each = np.array([one.value for one in found if one.value is not None])
-    yield _row(experiment, subject, group, "score_difference", _of_seeds(each, found[0], n), undefined)
+    values = [(scored.score(a, group)[0].value, scored.score(b, group)[0].value) for a, b in pairs]
+    each = np.array([a - b for a, b in values if a is not None and b is not None])
+    if len(each) >= FEWEST:  # resampling texts takes long, and would not be used
+        difference = over_seeds(each)
+    else:
+        difference = scored.difference(*pairs[0], group)._replace(n=n)
+    yield _row(experiment, subject, group, "score_difference", difference, undefined)
     yield _row(experiment, subject, group, "n_seeds", Estimate(float(len(pairs)), None, None, n))
 
 
