@@ -155,6 +155,7 @@ def test_weights_of_imitations_add_up(tmp_path: Path, here: InThisProcess) -> No
     run = audit(spec(), store=tmp_path)
     first = gather(run, asked(kinds=["imitation"], imitation=[0.01, 0.01]))
     assert trainings(first) == ["imitation weight 0.01"]
+    kept = [p for p in first.tables["diagnostic"].to_pylist() if p["kind"] == "imitation"]
     for folder in tmp_path.iterdir():  # the other runs are thrown away
         if folder != run.folder:
             shutil.rmtree(folder)
@@ -164,7 +165,6 @@ def test_weights_of_imitations_add_up(tmp_path: Path, here: InThisProcess) -> No
         "guide imitation weight 0, seed 0",
         "guide imitation weight 0.01, seed 0",
     ]
-    kept = [p for p in first.tables["diagnostic"].to_pylist() if p["kind"] == "imitation"]
     assert [p for p in second.tables["diagnostic"].to_pylist() if p["subject"] == "weight 0.01"] == kept
     for weight in (-1.0, float("nan"), float("inf")):
         with pytest.raises(SpecError, match="imitation"):
@@ -549,12 +549,12 @@ def attnaudit(where: Path, *arguments: object, **environment: str) -> subprocess
     ("arguments", "message"),
     [
         (("--with", "nonsense"), "unknown companion `nonsense`"),
-        (("--seeds", "0"), "0 is not in the range"),
-        (("--seeds", "three"), "is not a valid int"),
+        (("--seeds", "0"), "Invalid value for '--seeds'"),
+        (("--seeds", "three"), "Invalid value for '--seeds'"),
         (("--hide", "word"), "also ask for `deception`"),
         (("--with", "uniform", "--hide", "word"), "also ask for `deception`"),
         (("--policy", "gone.toml", "--seeds", "2"), "there is no such file"),
-        (("--jobs", "0"), "0 is not in the range"),
+        (("--jobs", "0"), "Invalid value for '--jobs'"),
     ],
 )
 def test_what_was_asked_wrongly_is_said_at_once(
