@@ -221,10 +221,9 @@ def _differences(
     n, undefined = int((scored.target >= 0).sum()), int((scored.target < 0).sum())
     values = [(scored.score(a, group)[0].value, scored.score(b, group)[0].value) for a, b in pairs]
     each = np.array([a - b for a, b in values if a is not None and b is not None])
-    if len(each) >= FEWEST:  # resampling texts takes long, and would not be used
-        difference = over_seeds(each)
-    else:
-        difference = scored.difference(*pairs[0], group)._replace(n=n)
+    # Resampling texts takes long, and would not be used where there are enough seeds.
+    enough = len(each) >= FEWEST
+    difference = over_seeds(each) if enough else scored.difference(*pairs[0], group)._replace(n=n)
     yield _row(experiment, subject, group, "score_difference", difference, undefined)
     yield _row(experiment, subject, group, "n_seeds", Estimate(float(len(pairs)), None, None, n))
 
