@@ -9,9 +9,10 @@ import pytest
 from scipy.stats import t
 from sklearn.metrics import accuracy_score, f1_score
 
+from attnaudit.entries import AUDITED as BASE
 from attnaudit.stats import inference
 from attnaudit.stats.paired import paired_difference, score, score_difference
-from attnaudit.trainings import BASE, Columns, Group, Row, trainings
+from attnaudit.trainings import Columns, Group, Row, trainings
 
 N = 24
 DRAW = np.random.default_rng(7)
