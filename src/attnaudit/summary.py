@@ -67,10 +67,16 @@ def summary(numbers: PerInstance, scores: pa.Table, classes: Sequence[str]) -> p
 
 
 def told_apart(prediction: np.ndarray, n_classes: int) -> list[int]:
-    """The predicted classes that get numbers of their own: none where four or more are predicted, as in the paper."""
+    """The predicted classes that get numbers of their own: none where four or more are predicted, as in the paper.
+
+    None either where no prediction is known (−1 throughout).
+    """
+    known = prediction[prediction >= 0]
+    if len(prediction) and not len(known):  # imported without outputs
+        return []
     if n_classes < 4:
         return list(range(n_classes))
-    found = np.unique(prediction).tolist()
+    found = np.unique(known).tolist()
     return found if len(found) < 4 else []
 
 

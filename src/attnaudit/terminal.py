@@ -93,7 +93,8 @@ def show(result: Result, *, width: int | None = None) -> None:
     )
     speed = result.manifest.get("tokens_per_second", {}).get("training")
     trained = f"; trained at {speed:,} tokens a second" if speed else ""
-    console.print(f"model: {quality}{trained}\n")
+    whose = "imported scores" if result.imported else "model"
+    console.print(f"{whose}: {quality}{trained}\n")
     for warning in data["warnings"]:
         console.print(f"[yellow]note[/] {printable(warning)}")
     print_lead(console, result.controls)

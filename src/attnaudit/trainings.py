@@ -12,11 +12,10 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from attnaudit.entries import AUDITED
 from attnaudit.stats import inference, paired
 from attnaudit.stats.inference import Estimate
 from attnaudit.stats.seeds import FEWEST, over_seeds
-
-BASE = "base"
 
 Columns = Mapping[tuple[str, str, str], Float[np.ndarray, " instance"]]
 """Numbers of the table `diagnostic` by kind, subject and quantity; NaN where there is none."""
@@ -89,7 +88,7 @@ def _representation(found: Columns, n_tokens: np.ndarray, group: Group) -> Itera
         shown["entropy_share"] = share
     for quantity, values in shown.items():
         inside, undefined = _defined(values, group)
-        yield _row("representation", BASE, group, f"mean_{quantity}", inference.mean(inside), undefined)
+        yield _row("representation", AUDITED, group, f"mean_{quantity}", inference.mean(inside), undefined)
 
 
 def _seeds(found: Columns, adversary: np.ndarray | None, group: Group) -> Iterator[Row]:
@@ -132,7 +131,7 @@ def _uniform(scored: _Scored, group: Group) -> Iterator[Row]:
         return
     own = [scored.of("seeds", seed) if scored.has("seeds", seed) else scored.prediction for seed in seeds]
     others = [scored.of("uniform", seed) for seed in seeds]
-    yield _scores(scored, own, "uniform model", BASE, group)
+    yield _scores(scored, own, "uniform model", AUDITED, group)
     yield _scores(scored, others, "uniform model", "uniform model", group)
     pairs = list(zip(own, others, strict=True))
     yield from _differences(scored, pairs, "uniform model", "uniform model", group)
@@ -167,11 +166,11 @@ def _deception(found: Columns, scored: _Scored, group: Group) -> Iterator[Row]:
     for subject in _subjects(found, "deception"):
         inside, undefined = _defined(found["deception", subject, "hidden_mass"], group)
         yield _row("deception", subject, group, "mean_hidden_mass", inference.mean(inside), undefined)
-        if subject != BASE:
+        if subject != AUDITED:
             hiding = scored.of("deception", subject)
             yield _scores(scored, [hiding], "deception", subject, group)
             pair = [(scored.prediction, hiding)]
-            yield from _differences(scored, pair, "deception", f"{BASE} above {subject}", group)
+            yield from _differences(scored, pair, "deception", f"{AUDITED} above {subject}", group)
 
 
 class _Scored(NamedTuple):
@@ -220,9 +219,12 @@ def _differences(
 ) -> Iterator[Row]:
     """How much better the first of each pair of models is, and how many pairs there are."""
     n, undefined = int((scored.target >= 0).sum()), int((scored.target < 0).sum())
-    found = [scored.difference(a, b, group) for a, b in pairs]
-    each = np.array([one.value for one in found if one.value is not None])
-    yield _row(experiment, subject, group, "score_difference", _of_seeds(each, found[0], n), undefined)
+    values = [(scored.score(a, group)[0].value, scored.score(b, group)[0].value) for a, b in pairs]
+    each = np.array([a - b for a, b in values if a is not None and b is not None])
+    # Resampling texts takes long, and would not be used where there are enough seeds.
+    enough = len(each) >= FEWEST
+    difference = over_seeds(each) if enough else scored.difference(*pairs[0], group)._replace(n=n)
+    yield _row(experiment, subject, group, "score_difference", difference, undefined)
     yield _row(experiment, subject, group, "n_seeds", Estimate(float(len(pairs)), None, None, n))
 
 

@@ -57,12 +57,18 @@ def _content(result: Result) -> dict[str, Any]:
     groups = result.groups
     n = len(result.per_instance)
     boxes = {name: figure_box(result, name) for name in _FIGURES}
+    quality = sentences.quality(_quality(found), manifest["data"]["audited_split"], _majority(result))
+    if result.imported and not _quality(found):
+        quality = (
+            "There is nothing to show: this needs both outputs and labels, and the file does not give them."
+        )
     policy = result.policy
     uses = result.uses(policy)
     sections = _sections(result, found, groups, boxes)
     return {
         "title": f"Attention audit of {manifest['data']['corpus']}",
         "manifest": manifest,
+        "imported": result.imported,
         "n": n,
         "answer": sentences.answer(result.card, n, manifest["data"]["corpus"], uses),
         "uses": uses,
@@ -71,14 +77,12 @@ def _content(result: Result) -> dict[str, Any]:
         "controls": lines(result.controls),
         "asked": asked(manifest, trainings.beside(result.evidence)),
         "quality": {
-            "sentence": sentences.quality(
-                _quality(found), manifest["data"]["audited_split"], _majority(result)
-            ),
+            "sentence": quality,
             "sheet": sheets.scores(found),
-            "figures": [boxes["training"]],
+            "figures": [] if result.imported else [boxes["training"]],
         },
         "sections": sections,
-        "place": _places(sections),
+        "place": _places(sections, first=3 if result.imported else 5),
         "examples": examples(result),
         "policy_of_card": policy,
         "other_seeds": any(experiment == "seeds" for experiment, *_ in found),
@@ -234,10 +238,10 @@ def _adversary(
 _SEARCHES = {"search": "the paper’s search", "paper": "the search as published"}
 
 
-def _places(sections: Mapping[str, Any]) -> dict[str, int]:
-    """The numbers of the sections that are there only where something was run; they follow the heat maps."""
+def _places(sections: Mapping[str, Any], *, first: int) -> dict[str, int]:
+    """The numbers of the sections that are there only where something was run; the others come before them."""
     there = (name for name in ("removal", "evidence", "representation", "trainings") if name in sections)
-    return {name: number for number, name in enumerate(there, start=5)}
+    return {name: number for number, name in enumerate(there, start=first)}
 
 
 def _questions(answers: list[Answer]) -> list[dict[str, Any]]:
