@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import t
 from sklearn.metrics import accuracy_score, f1_score
 
-from attnaudit.entries import AUDITED as BASE
+from attnaudit.entries import AUDITED
 from attnaudit.stats import inference
 from attnaudit.stats.paired import paired_difference, score, score_difference
 from attnaudit.trainings import Columns, Group, Row, trainings
@@ -191,7 +191,7 @@ def test_a_loss_by_uniform_attention_is_over_pairs_of_the_same_seed(k: int) -> N
     made = rows(found)
     for group in (OVERALL, *CLASSES):
         its = [[of_score(TARGET, p, group) for p in some] for some in (learned, uniform)]
-        for subject, scores in zip((BASE, "uniform model"), its, strict=True):
+        for subject, scores in zip((AUDITED, "uniform model"), its, strict=True):
             assert made["uniform model", subject, group.name, "score"].value == pytest.approx(np.mean(scores))
         row = made["uniform model", "uniform model", group.name, "score_difference"]
         each = np.subtract(*its)
@@ -236,7 +236,7 @@ def test_imitations_and_deceptions_are_means_over_texts_and_scores() -> None:
         ("imitation", "weight 0.01", "output_tvd"): moved,
         ("imitation", "weight 0.01", "attention_jsd"): far,
         ("deception", "hiding", "prediction"): hiding,
-        ("deception", BASE, "hidden_mass"): mass,
+        ("deception", AUDITED, "hidden_mass"): mass,
         ("deception", "hiding", "hidden_mass"): left,
     }
     made = rows(found)
@@ -245,13 +245,13 @@ def test_imitations_and_deceptions_are_means_over_texts_and_scores() -> None:
         for key, values in (
             (("imitation", "weight 0.01", group.name, "mean_tvd"), moved),
             (("imitation", "weight 0.01", group.name, "mean_jsd"), far),
-            (("deception", BASE, group.name, "mean_hidden_mass"), mass),
+            (("deception", AUDITED, group.name, "mean_hidden_mass"), mass),
             (("deception", "hiding", group.name, "mean_hidden_mass"), left),
         ):
             assert made[key].value == pytest.approx(np.nanmean(values[inside]))
             assert made[key].n_undefined == int(np.isnan(values[inside]).sum())
         its = [of_score(TARGET, p, group) for p in (PREDICTION, hiding)]
-        row = made["deception", f"{BASE} above hiding", group.name, "score_difference"]
+        row = made["deception", f"{AUDITED} above hiding", group.name, "score_difference"]
         assert row.value == pytest.approx(its[0] - its[1])
         assert made["deception", "hiding", group.name, "score"].value == pytest.approx(its[1])
 
