@@ -18,6 +18,7 @@ N = 24
 DRAW = np.random.default_rng(7)
 TARGET = DRAW.integers(0, 2, N)
 PREDICTION = np.where(DRAW.random(N) < 0.8, TARGET, 1 - TARGET)
+N_TOKENS = np.full(N, 7, dtype=np.int32)
 OVERALL = Group("overall", np.ones(N, dtype=bool), None)
 CLASSES = [Group(f"predicted {k}", k == PREDICTION, k) for k in (0, 1)]
 Found = dict[tuple[str, str, str], Row]
@@ -31,7 +32,9 @@ def rows(
     found: Columns, *, target: np.ndarray = TARGET, adversary: np.ndarray | None = None, groups=None
 ) -> Found:
     groups = [OVERALL, *CLASSES] if groups is None else groups
-    made = list(trainings(found, target.astype(np.int32), PREDICTION.astype(np.int32), adversary, groups))
+    made = list(
+        trainings(found, target.astype(np.int32), PREDICTION.astype(np.int32), N_TOKENS, adversary, groups)
+    )
     keyed = {(row.experiment, row.subject, row.group, row.statistic): row for row in made}
     assert len(keyed) == len(made)
     for row in made:
