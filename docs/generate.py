@@ -32,7 +32,7 @@ def tables_page() -> str:
         lines += ["| column | type | unit | range | null | meaning |", "|---|---|---|---|---|---|"]
         for column, field in zip(table.columns, table.schema, strict=True):
             extent = (field.metadata or {}).get(b"range", b"").decode()
-            nullable = "yes" if column.nullable else ""
+            nullable = "yes" if column.nullable else "imported" if column.knowable else ""
             kind = str(column.type).replace("element: ", "").replace("child 0, ", "")
             lines.append(
                 f"| `{column.name}` | `{kind}` | {column.unit} | {extent} | {nullable} | {column.meaning} |"

@@ -18,6 +18,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterator, Mapping
@@ -32,6 +33,9 @@ import pyarrow.parquet as pq
 from attnaudit import tables
 from attnaudit.errors import SchemaError, StoreError
 
+CHUNK = 256
+"""Instances in a part: what a kill can cost, and the unit in which work is done the same way again."""
+
 MANIFEST = "manifest.json"
 MODEL = "model.safetensors"
 REPORT = "report.html"
@@ -39,6 +43,7 @@ EVIDENCE = "evidence"
 _REQUIRED = ("run_id", "spec", "classes", "data", "model", "environment", "seconds", "tables", "files")
 _REQUIRED_OF_EVIDENCE = ("of", "trainings", "controls", "tables", "files")
 _PARTIAL = ".partial"
+_EARLIER = ".earlier"
 _LOCK = "lock"
 _SECONDS = "seconds.json"
 _CONDITIONS = "conditions.json"
@@ -131,15 +136,27 @@ class Draft:
         content["manifest_sha256"] = _manifest_digest(content)
         write_atomically(self.folder / MANIFEST, json.dumps(content, indent=1, ensure_ascii=False).encode())
         if replace:
-            shutil.rmtree(self.final, ignore_errors=True)
-        if find(self.final.parent, self.final.name):  # another process was first: its numbers are the same
+            self._take_the_place()
+        elif find(self.final.parent, self.final.name):  # another process was first: its numbers are the same
             shutil.rmtree(self.folder)
             return self.final
-        self.folder.rename(self.final)
-        _flush_folder(self.final.parent)
+        else:
+            self.folder.rename(self.final)
+            _flush_folder(self.final.parent)
         for helper in _HELPERS:  # last, so that a kill before this line leaves a draft that can go on
             (self.final / helper).unlink(missing_ok=True)
         return self.final
+
+    def _take_the_place(self) -> None:
+        """Give the folder its name, which an earlier one may have; a kill at any instant leaves one of them whole."""
+        earlier = self.final.with_name(self.final.name + _EARLIER)
+        with _said_plainly(self.final):
+            if self.final.exists():
+                shutil.rmtree(earlier, ignore_errors=True)
+                self.final.rename(earlier)
+            self.folder.rename(self.final)
+            _flush_folder(self.final.parent)
+        shutil.rmtree(earlier, ignore_errors=True)
 
     def _part(self, table: str, stage: str, number: int) -> Path:
         return self.folder / table / f"{stage}-{number:05d}.parquet"
@@ -220,6 +237,11 @@ def write_atomically(path: Path, data: bytes) -> None:
         _flush_folder(path.parent)
 
 
+def run_name(readable: str, run_id: str) -> str:
+    """Name of a run folder: readable, and safe on any file system."""
+    return f"{re.sub(r'[^A-Za-z0-9._-]+', '-', readable).strip('.-')[:60] or 'corpus'}-{run_id}"
+
+
 CACHE = "ATTNAUDIT_CACHE"
 """The variable that names the folder of what is kept between runs and may be deleted at any time."""
 
@@ -247,15 +269,22 @@ def read_evidence(folder: str | Path) -> dict[str, Any] | None:
         StoreError: it was altered, or the run was made anew after it.
         SchemaError: it was written by a newer version.
     """
-    place = Path(folder) / EVIDENCE
+    place = evidence_folder(folder)
     if not place.is_dir():
         return None
     manifest = _read_manifest(place, _REQUIRED_OF_EVIDENCE)
     if manifest["of"] != read_manifest(folder)["manifest_sha256"]:
         raise StoreError(
-            f"{place}: belongs to another run than the one around it; remove the folder `{EVIDENCE}`"
+            f"{place}: belongs to another run than the one around it; remove the folder `{place.name}`"
         )
     return manifest
+
+
+def evidence_folder(folder: str | Path) -> Path:
+    """Where the evidence of a finished run is: the earlier one where a kill fell just when its place was taken."""
+    place = Path(folder) / EVIDENCE
+    earlier = place.with_name(EVIDENCE + _EARLIER)
+    return earlier if earlier.is_dir() and not place.is_dir() else place
 
 
 def read_manifest(folder: str | Path) -> dict[str, Any]:
@@ -310,8 +339,9 @@ def read_table(
     manifest: Mapping[str, Any] | None = None,
     *,
     number: int | None = None,
+    stage: str | None = None,
 ) -> pa.Table:
-    """One stored table of a finished run, every part checked against its digest; or its parts of one number.
+    """One stored table of a finished run, every part checked against its digest; or its parts of a number or stage.
 
     Raises:
         StoreError: a part is missing or altered.
@@ -322,7 +352,7 @@ def read_table(
     parts = manifest["tables"].get(name, {"parts": {}})["parts"]
     found = []
     for part in sorted(parts):
-        if number not in (None, _number(part)):
+        if number not in (None, _number(part)) or stage not in (None, part.rpartition("-")[0]):
             continue
         path = folder / name / part
         found.append(_parsed(name, path, _verified(path, parts[part]["sha256"])))
@@ -354,8 +384,8 @@ def verify(folder: str | Path) -> list[str]:
         evidence = read_evidence(folder)
     except StoreError as error:
         return [str(error)]
-    aside = frozenset({folder / EVIDENCE, folder / (EVIDENCE + _PARTIAL)})
-    faults = [] if evidence is None else _faults(folder / EVIDENCE, evidence)
+    aside = frozenset(folder / (EVIDENCE + suffix) for suffix in ("", _PARTIAL, _EARLIER))
+    faults = [] if evidence is None else _faults(evidence_folder(folder), evidence)
     return faults + _faults(folder, manifest, aside)
 
 

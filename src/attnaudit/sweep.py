@@ -8,6 +8,7 @@ worker watches its standard input, which its parent holds open, and ends when th
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import json
 import os
 import subprocess
@@ -46,6 +47,7 @@ def sweep(
     *,
     store: str | Path | Sequence[str | Path] = "runs",
     reports: bool = True,
+    modules: Sequence[str] = (),
     device: str = "cpu",
     threads: int = 1,
     memory: int = limits.DEFAULT,
@@ -62,6 +64,7 @@ def sweep(
         specs: what to audit; two equal ones share a run, so give each once.
         store: folder that holds the run folders, or one for each spec.
         reports: whether each run gets its report.
+        modules: what every worker imports first, for models that hold something from outside which no spec names.
         device: where torch computes in each worker.
         threads: compute threads of each worker; the same number gives the same bits.
         memory: bytes that the results in between of one batch may take in each worker.
@@ -79,7 +82,7 @@ def sweep(
         futures: list[Future[Outcome]] = []
         stores = [store] * len(specs) if isinstance(store, (str, Path)) else store
         for number, (spec, place) in enumerate(zip(specs, stores, strict=True)):
-            task = _Task(number, spec.plain(), str(place), reports, device, threads, memory)
+            task = _Task(number, spec.plain(), str(place), reports, tuple(modules), device, threads, memory)
             futures.append(pool.submit(_watched, task, watch, stop) if own else pool.submit(run_cell, task))
         for future in as_completed(futures):
             yield future.result()
@@ -97,6 +100,7 @@ class _Task:
     spec: dict[str, Any]
     store: str
     report: bool
+    modules: tuple[str, ...]
     device: str
     threads: int
     memory: int
@@ -162,7 +166,7 @@ def work() -> None:
     """A worker: one task on standard input, lines of JSON on standard output: progress, then folder or error."""
     say = _channel()
     limits.keep_freed()
-    spec, store, report, device, threads, memory = json.loads(sys.stdin.readline())
+    spec, store, report, modules, device, threads, memory = json.loads(sys.stdin.readline())
     threading.Thread(target=_end_with_parent, daemon=True).start()
     told = 0.0
 
@@ -178,8 +182,10 @@ def work() -> None:
 
     try:
         asked = Spec.parse(spec)
-        if asked.modules:
+        if asked.modules or modules:
             sys.path.append(str(Path.cwd()))
+        for module in modules:
+            importlib.import_module(module)
         result = audit(asked, store=store, device=device, threads=threads, memory=memory, progress=progress)
     except AuditError as error:
         say(error=str(error))

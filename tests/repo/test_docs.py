@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from attnaudit.imported import import_scores
+from attnaudit.imported_rows import OPTIONAL, REQUIRED
 from attnaudit.report import write_report
 from attnaudit.run import audit
 from attnaudit.spec import Spec
@@ -135,10 +137,36 @@ def test_commands_in_the_readme_exist() -> None:
             assert flag in options, f"attnaudit {name} {flag}"
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "examples").iterdir()), ids=lambda p: p.name)
+SETTINGS = [path for path in sorted((ROOT / "examples").iterdir()) if path.suffix in (".toml", ".yaml")]
+
+
+@pytest.mark.parametrize("path", SETTINGS, ids=lambda p: p.name)
 def test_examples_are_valid(path: Path) -> None:
     kind = Policy if path.stem == "policy" else Spec
     assert kind.read(path) != kind()
+
+
+def test_the_example_of_scores_and_the_rows_of_the_import_page_are_imported(tmp_path: Path) -> None:
+    example = import_scores(
+        ROOT / "examples" / "scores.jsonl", store=tmp_path, classes=["negative", "positive"]
+    )
+    assert example.per_instance.measures == ("attention", "gradient", "leave_one_out")
+    assert example.scores["accuracy"] is not None
+    page = (ROOT / "docs" / "import.md").read_text(encoding="utf-8")
+    (rows,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    own = tmp_path / "own.jsonl"
+    own.write_text(rows, encoding="utf-8")
+    assert (
+        import_scores(own, store=tmp_path, classes=["negative", "positive"]).manifest["data"]["audited"] == 2
+    )
+    for field in (*REQUIRED, *OPTIONAL):
+        assert f"| `{field}` |" in page
+
+
+def test_the_program_of_the_import_page_compiles() -> None:
+    page = (ROOT / "docs" / "import.md").read_text(encoding="utf-8")
+    (program,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    compile(program, "import.md", "exec")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)

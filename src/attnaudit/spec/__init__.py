@@ -418,6 +418,17 @@ class Spec(Strict):
             raise ValueError(f"{', '.join(f'`{name}`' for name in twins)} must stand there only once")
         return entries
 
+    @model_validator(mode="after")
+    def _imitates_what_can_learn(self) -> Spec:
+        model = self.model
+        fixed = isinstance(model, Attentive) and (model.guide is not None or model.attention == "uniform")
+        if isinstance(self.train.goal, Imitate) and fixed:
+            raise ValueError(
+                "a model that imitates another starts from that one and moves its attention: leave out `model.guide` "
+                "and `uniform` attention, or `train.goal`"
+            )
+        return self
+
     @classmethod
     def parse(cls, data: Mapping[str, Any], *, source: str = "spec") -> Spec:
         """A spec from nested plain values.
@@ -569,7 +580,7 @@ def _fault(item: dict[str, Any], settings: Callable[[_Place], list[str]]) -> str
             return f"`{place}`: {wanted}, found {_short(found)}"
 
 
-_KINDS = {"measures": "measure", "counterfactuals": "counterfactual", "erasures": "erasure"}
+_KINDS = {"train": "goal", "measures": "measure", "counterfactuals": "counterfactual", "erasures": "erasure"}
 
 _WANTED = {
     "tuple_type": "must be a list",

@@ -11,8 +11,8 @@ from attnaudit.errors import SpecError, unknown_name
 from attnaudit.spec import faults
 from attnaudit.spec.strict import Strict
 
-KINDS = ("uniform", "guide", "imitation", "deception")
-"""What can be asked for besides seeds and controls, in the order of a reader."""
+KINDS = ("uniform", "guide", "imitation", "deception", "controls")
+"""What can be asked for besides seeds and the generated controls, in the order of a reader."""
 
 WEIGHTS = (0.0, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
 """λ of the imitations when none are given: from no pull away from the attention to one that costs the predictions."""
@@ -22,7 +22,14 @@ def _known(kinds: tuple[str, ...]) -> tuple[str, ...]:
     for name in kinds:
         if name not in KINDS:
             raise ValueError(unknown_name("companion", name, KINDS))
-    return kinds
+    return tuple(kind for kind in KINDS if kind in kinds)
+
+
+def _once(weights: tuple[float, ...]) -> tuple[float, ...]:
+    return tuple(sorted(set(weights)))
+
+
+_Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Companions(Strict):
@@ -32,9 +39,11 @@ class Companions(Strict):
     kinds: Annotated[tuple[str, ...], AfterValidator(_known)] = Field(
         (),
         description="uniform (attention that stays uniform, from each seed), guide (token-wise models with given "
-        "attention, from each seed), imitation, deception",
+        "attention, from each seed), imitation, deception, controls (in real text as well: `sst_wiki` and `pronoun`)",
     )
-    imitation: tuple[float, ...] = Field(WEIGHTS, description="λ of each imitation")
+    imitation: Annotated[tuple[_Weight, ...], AfterValidator(_once)] = Field(
+        WEIGHTS, description="λ of each imitation"
+    )
     hide: tuple[str, ...] = Field(
         (), description="words that the deception hides; where none, the evidence of the corpus"
     )
@@ -48,18 +57,24 @@ class Companions(Strict):
             SpecError: one or more faults, all of them listed.
         """
         try:
-            return cls.model_validate(dict(data))
+            found = cls.model_validate(dict(data))
         except ValidationError as error:
             raise SpecError(*faults(error, "companions")) from None
+        if found.hide and "deception" not in found.kinds:
+            raise SpecError("words to hide are given but nobody is to hide them; also ask for `deception`")
+        return found
 
     def with_earlier(self, earlier: Companions) -> Companions:
         """Also what was asked before, so that nothing is lost when more is asked."""
         kinds = tuple(kind for kind in KINDS if kind in self.kinds or kind in earlier.kinds)
+        weights = [one.imitation for one in (self, earlier) if "imitation" in one.kinds] or [
+            earlier.imitation
+        ]
         return self.model_copy(
             update={
                 "seeds": max(self.seeds, earlier.seeds),
                 "kinds": kinds,
-                "imitation": self.imitation if "imitation" in self.kinds else earlier.imitation,
+                "imitation": tuple(sorted(set().union(*weights))),
                 "hide": self.hide or earlier.hide,
             }
         )
