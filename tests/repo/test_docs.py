@@ -112,7 +112,7 @@ def test_the_contract_suite_covers_an_encoder_that_is_added(tmp_path: Path) -> N
     done = subprocess.run(
         [*command, *suite],
         cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])},
         capture_output=True,
         text=True,
         check=False,
