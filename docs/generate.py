@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from attnaudit import spec, tables
+from attnaudit.spec.companions import Companions
 from attnaudit.spec.policy import Policy
 
 HERE = Path(__file__).parent
@@ -31,12 +32,15 @@ def tables_page() -> str:
         lines += ["| column | type | unit | range | null | meaning |", "|---|---|---|---|---|---|"]
         for column, field in zip(table.columns, table.schema, strict=True):
             extent = (field.metadata or {}).get(b"range", b"").decode()
-            nullable = "yes" if column.nullable else ""
+            nullable = "yes" if column.nullable else "imported" if column.knowable else ""
             kind = str(column.type).replace("element: ", "").replace("child 0, ", "")
             lines.append(
                 f"| `{column.name}` | `{kind}` | {column.unit} | {extent} | {nullable} | {column.meaning} |"
             )
     return "\n".join(lines) + "\n"
+
+
+_BESIDE = "beside a run"
 
 
 def settings_page() -> str:
@@ -47,9 +51,15 @@ def settings_page() -> str:
         "Made from `attnaudit.spec` by `make docs`. A spec is a TOML or YAML file; `attnaudit run` takes the same",
         "settings as flags, or as `--set train.batch=64`.",
     ]
-    parts: dict[str, tuple[type[BaseModel], ...]] = {**spec.PARTS, "at the top": (spec.Spec,)}
+    parts: dict[str, tuple[type[BaseModel], ...]] = {
+        **spec.PARTS,
+        "at the top": (spec.Spec,),
+        _BESIDE: (Companions,),
+    }
     for section, models in parts.items():
         lines += ["", f"## {section}"]
+        if section == _BESIDE:
+            lines += ["", "No part of a spec: given as flags, or to `attnaudit.studies.gather.gather`."]
         for model in models:
             name = model.model_fields["name"].default if "name" in model.model_fields else ""
             said = (model.__doc__ or "").split("\n\n")[0].replace("\n", " ").strip()
@@ -99,7 +109,7 @@ def policy_page() -> str:
 
 def _shown(value: object) -> str:
     if isinstance(value, tuple):
-        return ", ".join(entry.name for entry in value)
+        return ", ".join(str(getattr(entry, "name", entry)) for entry in value) or "none"
     return "none" if value is None else str(value)
 
 

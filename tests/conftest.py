@@ -1,6 +1,7 @@
 """What every test relies on: one compute thread, no network, the same draws each time."""
 
 import os
+from collections.abc import Iterator
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -27,6 +28,16 @@ def _one_thread() -> None:
     import torch
 
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What is kept between runs, such as the controls, is kept for this session, and never in the user's home."""
+    own = tmp_path_factory.getbasetemp()
+    cache = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "cache"  # workers share it
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("ATTNAUDIT_CACHE", str(cache))
+        yield
 
 
 @pytest.fixture(scope="session")

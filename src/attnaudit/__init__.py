@@ -10,6 +10,7 @@ from typing import Any
 
 _WHERE = {
     "audit": "run",
+    "import_scores": "imported",
     "Spec": "spec",
     "Result": "result",
     "Instance": "instance",
@@ -35,6 +36,7 @@ __all__ = [
     "Span",
     "Spec",
     "audit",
+    "import_scores",
     "write_report",
 ]
 

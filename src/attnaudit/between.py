@@ -44,9 +44,9 @@ class Between:
     (`too_short`), or a run has no attention there (`not_run`).
 
     `output_tvd` is the total variation distance of the outputs, classes matched by name; it exists where both runs
-    know the same classes and have the same text. `same_prediction` and `same_target` are 1 or 0, by the names of the
-    classes; `correct_a` and `correct_b` say whether each run gives its own gold class. NaN where no gold class is
-    known, or of `same_prediction` where the texts are not the same.
+    give outputs, know the same classes and have the same text. `same_prediction` and `same_target` are 1 or 0, by the
+    names of the classes; `correct_a` and `correct_b` say whether each run gives its own gold class. NaN where no gold
+    class or no prediction is known, or of `same_prediction` where the texts are not the same.
     """
 
     ids: pa.StringArray
@@ -109,14 +109,14 @@ def between(a: Result, b: Result, *, draws: int = DRAWS, seed: int = 0) -> Betwe
         known = status != OTHER_TEXT
         moved = (
             total_variation_distance(text_a.output, text_b.output[order])
-            if known and same_classes
+            if known and same_classes and text_a.output is not None and text_b.output is not None
             else np.nan
         )
         values = (
             jsd,
             by_chance,
             moved,
-            float(text_a.prediction == text_b.prediction) if known else np.nan,
+            _same(text_a.prediction, text_b.prediction) if known else np.nan,
             _same(text_a.target, text_b.target),
             _same(text_a.target, text_a.prediction),
             _same(text_b.target, text_b.prediction),
@@ -158,8 +158,8 @@ class _Text:
     places: bytes  # first and last characters of the audited tokens; empty where they are not known
     n_audited: int
     attention: np.ndarray | None
-    output: np.ndarray
-    prediction: str
+    output: np.ndarray | None  # None where it is not known
+    prediction: str | None
     target: str | None
 
 
@@ -186,15 +186,14 @@ def _texts(run: Result) -> Iterator[_Text]:
                 strict=True,
             )
         ):
-            output = outputs[row]
             yield _Text(
                 one,
                 None if text is None else hash((text, query)),
                 places[row],
                 n,
                 attention.get(one),
-                np.empty(0) if output is None else output,
-                run.classes[prediction],
+                outputs[row],
+                None if prediction is None else run.classes[prediction],
                 None if target is None else run.classes[target],
             )
 

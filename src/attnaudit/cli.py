@@ -270,6 +270,43 @@ def run(
     _audit(asked, where, companions, _policy(policy), as_json=as_json)
 
 
+@app.command("import")
+def import_scores(
+    file: Annotated[
+        Path, typer.Argument(help="JSONL (also .gz) or Parquet, a row a text: see docs/import.md.")
+    ],
+    classes: Annotated[
+        str | None,
+        typer.Option(
+            help="Names of the classes in the order of the outputs, with commas.", rich_help_panel=_DATA
+        ),
+    ] = None,
+    normalise: Annotated[
+        bool,
+        typer.Option("--normalise", help="Make attention sum to 1 where it does not.", rich_help_panel=_DATA),
+    ] = False,
+    no_text: Annotated[
+        bool,
+        typer.Option("--no-text", help="Keep texts out of tables and report.", rich_help_panel=_DATA),
+    ] = False,
+    store: Store = Path("runs"),
+    as_json: AsJson = False,
+) -> None:
+    """Take attention and scores that were computed elsewhere, and say what they show without their model."""
+    from attnaudit.imported import import_scores
+
+    with progress_bars(quiet=as_json) as progress:
+        result = import_scores(
+            file,
+            store=store,
+            classes=None if classes is None else [name.strip() for name in classes.split(",")],
+            normalise=normalise,
+            keep_text=not no_text,
+            progress=progress,
+        )
+    _told(result, as_json=as_json)
+
+
 @app.command()
 def report(
     run: Run,
@@ -592,7 +629,6 @@ class _Where:
 def _audit(
     spec: Spec, where: _Where, companions: Companions, policy: Policy | None, *, as_json: bool
 ) -> None:
-    from attnaudit.report import write_report
     from attnaudit.run import audit
     from attnaudit.studies.gather import plan
 
@@ -609,6 +645,13 @@ def _audit(
             progress=progress,
         )
     result = _gather(result, where, companions, policy, quiet=as_json)
+    _told(result, as_json=as_json)
+
+
+def _told(result: Any, *, as_json: bool) -> None:
+    """Write the report of a run that was just made, and print what it says."""
+    from attnaudit.report import write_report
+
     try:
         written = write_report(result)
     except AuditError as error:
@@ -755,7 +798,7 @@ def _columns_of(folder: Path) -> dict[str, Any]:
     """The columns that an earlier run read, for other data of the same kind."""
     from attnaudit import store as stored
 
-    task = stored.read_manifest(folder)["spec"]["task"]
+    task = stored.read_manifest(folder)["spec"].get("task", {})
     return {name: task[name] for name in ("text_column", "label_column", "query_column") if task.get(name)}
 
 

@@ -18,9 +18,6 @@ from attnaudit.between import between
 from attnaudit.errors import DataError
 from attnaudit.result import Result
 
-BASE = "base"
-"""The audited model itself, where it stands as the subject of a number."""
-
 _STATUS = {"other_text": "not_applicable", "other_tokens": "not_applicable"}
 
 

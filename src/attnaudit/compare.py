@@ -18,6 +18,7 @@ import pyarrow as pa
 from attnaudit import tables
 from attnaudit.between import NOT_RUN, OTHER_TEXT, OTHER_TOKENS, TOO_SHORT, Between, between
 from attnaudit.card import Answer, Policy
+from attnaudit.entries import AUDITED
 from attnaudit.errors import DataError
 from attnaudit.per_instance import RANDOM, SOONER, PerInstance
 from attnaudit.result import Result
@@ -210,7 +211,7 @@ def _quantities(a: PerInstance, b: PerInstance, both: Between) -> Iterator[_Quan
     correct_a, correct_b = (
         np.where(same_target, column, np.nan)[:, None] for column in (both.correct_a, both.correct_b)
     )
-    yield _Quantity("quality", "base", "accuracy", correct_a, correct_b)
+    yield _Quantity("quality", AUDITED, "accuracy", correct_a, correct_b)
     for measures in _shared(a.tau, b.tau):
         yield pair("agreement", " ~ ".join(measures), "mean", (a.tau[measures], b.tau[measures]))
     ceiling = next((m for m in _shared(a.tau, b.tau) if _is_ceiling(m)), None)
@@ -310,7 +311,6 @@ def sentence(row: Mapping[str, Any]) -> str:
 
 
 def _distances(both: Between, seed: int) -> Iterator[Distance]:
-    known = both.attention_status != OTHER_TEXT
     of_attention = np.isfinite(both.attention_jsd)
     undefined = int(len(both) - of_attention.sum())
     own, by_chance = both.attention_jsd[of_attention], both.permuted_jsd[of_attention]
@@ -332,7 +332,7 @@ def _distances(both: Between, seed: int) -> Iterator[Distance]:
     yield Distance(
         "output_tvd", "TVD of the outputs, mean", inference.mean(moved, seed=seed), len(both) - len(moved)
     )
-    said = both.same_prediction[known]
+    said = both.same_prediction[np.isfinite(both.same_prediction)]
     yield Distance(
         "same_prediction",
         "same decision",
@@ -349,7 +349,9 @@ def _answers(a: Result, b: Result) -> Iterator[Answers]:
 
 
 def _settings(a: Result, b: Result) -> list[tuple[str, str, str]]:
-    """The settings that differ, by their dotted names, as they are written."""
+    """The settings that differ, by their dotted names, as they are written; imported scores have none of a run."""
+    if a.imported != b.imported:
+        return []
     first, second = (dict(_flat(run.manifest["spec"])) for run in (a, b))
     names = [*first, *(name for name in second if name not in first)]
     return [
@@ -375,6 +377,12 @@ def _notes(a: Result, b: Result, both: Between, settings: Sequence[str]) -> Iter
             f"{n} texts are in both runs; {both.only_a} are only in A and {both.only_b} only in B. Differences rest "
             "on the common ones, the answers of each run on all of its own."
         )
+    first, second = a.per_instance, b.per_instance
+    if without := [side for side, run in (("A", a), ("B", b)) if run.imported]:
+        yield f"The scores of {' and '.join(without)} were imported; how they were computed is not known here."
+    unknown = [side for side, run in (("A", first), ("B", second)) if (run.prediction < 0).all()]
+    if unknown:
+        yield f"Without the outputs of {' and '.join(unknown)}, neither outputs nor decisions are compared."
     if a.manifest["run_id"] == b.manifest["run_id"]:
         yield "A and B are the same run."
     elif settings == ["seed"]:
@@ -393,9 +401,10 @@ def _notes(a: Result, b: Result, both: Between, settings: Sequence[str]) -> Iter
             yield f"{counts[status]} of {n} texts {why}"
     if other := int((both.same_target == 0).sum()):
         yield f"{other} of {n} texts have another gold class in B; they are left out of accuracy and of the classes."
-    if not both.same_classes:
+    if not both.same_classes and not unknown:
         yield "The runs know other classes, so the distance of their outputs is not defined."
-    first, second = a.per_instance, b.per_instance
+    if not both.same_classes and without and a.classes and b.classes:
+        yield "Classes are matched by their names, which `attnaudit import` is given with `--classes`."
     for kind in _adversaries(first, second):
         bounds = [run.epsilon.get(kind) for run in (first, second)]
         if bounds[0] != bounds[1]:

@@ -39,20 +39,21 @@ _FOLDS: Mapping[str, Callable[..., np.ndarray]] = {
 class PerInstance:
     """The numbers of each instance, in the order of the table `instances`; all arrays are as long as that.
 
-    `target` is −1 where it is unknown. `largest_attention` is the largest weight, `attention_dispersion` Σ(α−ᾱ)² of
-    the weights (0 where they are alike to their stored precision). `measures` are those of the table
-    `importance`, `tau` and `p_value` (two-sided) by pair of them, step 0, and `rarefied` the share of draws of 8 of
-    the tokens that have a small p-value. `epsilon` is the bound that a kind of counterfactual was asked with.
-    `plausibility` is by measure and metric, a mean over annotators; `chance` and `annotators` stand beside the
-    measures. `erasure` is by quantity, ordering and operator, see `_erasure`; `erased` says by operator of which
-    instances it was asked, since some are asked of a sample only. `diagnostic` is by kind, subject and quantity.
-    `agreement_statuses` counts the rows of a pair by their status, `counterfactual_statuses` the first draws of a
-    kind.
+    `target` and `prediction` are −1 where they are unknown. `n_tokens` counts the audited tokens.
+    `largest_attention` is the largest weight, `attention_dispersion` Σ(α−ᾱ)² of the weights (0 where they are alike
+    to their stored precision). `measures` are those of the table `importance`, `tau` and `p_value` (two-sided) by
+    pair of them, step 0, and `rarefied` the share of draws of 8 of the tokens that have a small p-value. `epsilon`
+    is the bound that a kind of counterfactual was asked with. `plausibility` is by measure and metric, a mean over
+    annotators; `chance` and `annotators` stand beside the measures. `erasure` is by quantity, ordering and operator,
+    see `_erasure`; `erased` says by operator of which instances it was asked, since some are asked of a sample only.
+    `diagnostic` is by kind, subject and quantity. `agreement_statuses` counts the rows of a pair by their status,
+    `counterfactual_statuses` the first draws of a kind.
     """
 
     ids: pa.StringArray
     target: Int[np.ndarray, " instance"]
     prediction: Int[np.ndarray, " instance"]
+    n_tokens: Int[np.ndarray, " instance"]
     largest_attention: Column
     attention_dispersion: Column
     measures: tuple[str, ...]
@@ -99,6 +100,7 @@ def per_instance(chunks: Iterable[Mapping[str, pa.Table]], n: int) -> PerInstanc
 
     ids: list[pa.Array] = []
     target, prediction = np.full(n, -1, dtype=np.int32), np.zeros(n, dtype=np.int32)
+    n_tokens = np.zeros(n, dtype=np.int32)
     largest, dispersion = empty(), empty()
     tau: dict[tuple[str, str], np.ndarray] = defaultdict(empty)
     p_value: dict[tuple[str, str], np.ndarray] = defaultdict(empty)
@@ -120,7 +122,8 @@ def per_instance(chunks: Iterable[Mapping[str, pa.Table]], n: int) -> PerInstanc
         start = here.stop
         ids.append(found)
         target[here] = instances["target"].fill_null(-1).to_numpy()
-        prediction[here] = instances["prediction"].to_numpy()
+        prediction[here] = instances["prediction"].fill_null(-1).to_numpy()
+        n_tokens[here] = instances["n_audited"].to_numpy()
         measures |= dict.fromkeys(pc.unique(chunk["importance"]["measure"]).to_pylist())
         largest[here], dispersion[here] = _attention(chunk["importance"], found)
         scores = _scores(chunk["importance"], found)
@@ -149,6 +152,7 @@ def per_instance(chunks: Iterable[Mapping[str, pa.Table]], n: int) -> PerInstanc
         ids=pa.chunked_array(ids, pa.string()).combine_chunks(),
         target=target,
         prediction=prediction,
+        n_tokens=n_tokens,
         largest_attention=largest,
         attention_dispersion=dispersion,
         measures=tuple(measures),

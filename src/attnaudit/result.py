@@ -13,8 +13,9 @@ import pyarrow as pa
 
 from attnaudit import store
 from attnaudit.agreement import agreement, plausibility, rationale_share
-from attnaudit.card import Answer, Policy, Use, by_class, card, uses
+from attnaudit.card import Answer, Policy, Use, by_class, card, uses, without_model
 from attnaudit.card.controls import Control, controls_of, lead, lines
+from attnaudit.errors import SpecError
 from attnaudit.per_instance import PerInstance, per_instance
 from attnaudit.spec import Spec
 from attnaudit.summary import OVERALL, summary
@@ -50,8 +51,19 @@ class Result:
         return tuple(self.manifest["classes"])
 
     @property
+    def imported(self) -> bool:
+        """Whether the scores were computed elsewhere: then there is no model, and nothing that needs one."""
+        return "imported" in self.manifest["model"]
+
+    @property
     def spec(self) -> Spec:
-        """What was asked."""
+        """What was asked.
+
+        Raises:
+            SpecError: nothing was: the scores were imported.
+        """
+        if self.imported:
+            raise SpecError(f"{self.folder}: holds imported scores; no spec has asked for them")
         return Spec.parse(self.manifest["spec"])
 
     @property
@@ -76,7 +88,8 @@ class Result:
 
     def answers(self, policy: Policy | None = None) -> list[Answer]:
         """The answers by a policy (that of the run where none is given), overall and by predicted class."""
-        return card(self.tables["summary"], self.groups, policy or self.policy)
+        answers = card(self.tables["summary"], self.groups, policy or self.policy)
+        return without_model(answers) if self.imported else answers
 
     def uses(self, policy: Policy | None = None) -> list[Use]:
         """What the answers allow this attention to be used for, by a policy."""

@@ -10,7 +10,6 @@ import hashlib
 import importlib.util
 import json
 import pkgutil
-import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,13 +20,14 @@ from typing import Any
 import pyarrow as pa
 import torch
 
+from attnaudit import machine, record, stages, tables, tasks, text
 from attnaudit import memory as limits
-from attnaudit import record, stages, tables, tasks, text
 from attnaudit import spec as asked
 from attnaudit import store as stored
 from attnaudit.core import Progress, silent
 from attnaudit.counterfactual import COUNTERFACTUALS
 from attnaudit.diagnostics import Hiding, Imitating, imitated, impermissible
+from attnaudit.entries import AUDITED
 from attnaudit.erasure import ERASURES
 from attnaudit.errors import DataError, ModelError, SpecError
 from attnaudit.importance import MEASURES
@@ -56,9 +56,8 @@ class _Plan:
 
     @property
     def name(self) -> str:
-        """Name of the run folder: readable, and safe on any file system."""
-        readable = re.sub(r"[^A-Za-z0-9._-]+", "-", self.corpus.name).strip(".-")[:60] or "corpus"
-        return f"{readable}-{self.run_id}"
+        """Name of the run folder."""
+        return stored.run_name(self.corpus.name, self.run_id)
 
 
 def audit(
@@ -150,12 +149,12 @@ def _planned(spec: asked.Spec, given: AttentiveModel | None) -> _Plan:
     if isinstance(spec.model, asked.Earlier):
         earlier = Path(spec.model.run)
         manifest = stored.read_manifest(earlier)
+        model_digest = _weights_digest(spec.model.run)
         encoder = manifest["model"]["encoder"]
         if spec.model.encoder not in (None, encoder):
             raise SpecError(f"{earlier}: its encoder is `{encoder}`, and `{spec.model.encoder}` was given")
         classes = tuple(manifest["classes"])
         fields = manifest["model"].get("attended", "text"), manifest["model"].get("query")
-        model_digest = _weights_digest(spec.model.run)
     elif given is not None:
         if any(value.dtype != torch.float32 for value in given.parameters()):
             raise ModelError(
@@ -205,7 +204,10 @@ def _imitated(spec: asked.Spec) -> str | None:
 
 
 def _weights_digest(run: str) -> str:
-    return stored.read_manifest(run)["files"][stored.MODEL]["sha256"]
+    entry = stored.read_manifest(run)["files"].get(stored.MODEL)
+    if entry is None:
+        raise SpecError(f"{run}: holds imported scores and no model that could be loaded")
+    return entry["sha256"]
 
 
 def _imported(encoder: str, faults: list[str]) -> None:
@@ -368,7 +370,7 @@ def _training_rows(epochs: Sequence[Epoch], best: int) -> pa.Table:
     return tables.build(
         "training",
         {
-            "model": stages.AUDITED,
+            "model": AUDITED,
             "epoch": [row[0] for row in rows],
             "split": [row[1] for row in rows],
             "metric": [row[2] for row in rows],
@@ -392,7 +394,7 @@ def _manifest(plan: _Plan, work: stages.Work, device: str, threads: int, memory:
     recipe = None if plan.earlier else _recipe(plan.spec, plan.corpus.recipe)
     seconds = work.draft.seconds()
     return {
-        **record.made(),
+        **machine.made(),
         "numbers_version": asked.NUMBERS_VERSION,
         "run_id": plan.run_id,
         "spec": plan.spec.plain(),
@@ -400,7 +402,9 @@ def _manifest(plan: _Plan, work: stages.Work, device: str, threads: int, memory:
         "classes": list(plan.corpus.classes),
         "data": data | audited,
         "model": record.model(work.model, plan.earlier) | {"vectors": _coverage(work.draft)},
-        "environment": record.environment(device, threads, memory),
+        "environment": machine.environment(
+            device=device, precision="float32", threads=threads, memory_bytes=memory
+        ),
         "seconds": seconds,
         "tokens_per_second": record.tokens_per_second(data, recipe.epochs if recipe else 0, seconds),
     }

@@ -22,20 +22,16 @@ from attnaudit.batches import in_batches
 from attnaudit.core import Batch, Progress
 from attnaudit.counterfactual import Counterfactual
 from attnaudit.counterfactual.outcome import in_order
+from attnaudit.entries import AUDITED, importance_rows, score_rows
 from attnaudit.erasure import Erased, Erases, Orders
 from attnaudit.errors import ModelError
 from attnaudit.importance import Measure
 from attnaudit.instance import Instance, Span
 from attnaudit.models.attentive import AttentiveModel
 from attnaudit.representation import Seen, representation
-from attnaudit.stats.classification import classification_scores
 from attnaudit.stats.draws import sample
 
-CHUNK = 256
-"""Instances in a part: what a kill can cost, and the unit in which work is done the same way again."""
-
-AUDITED = "base"
-"""Name of the audited model in the tables; others will be its controls."""
+CHUNK = store.CHUNK
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,25 +86,7 @@ def score(work: Work, *, split: str) -> None:
     """The table `scores`: how good the model is on what is audited."""
     if work.draft.has("scores", "scores", 0):
         return
-    targets, outputs = [], []
-    for part in work.draft.parts("instances"):
-        known = part.filter(pc.is_valid(part["target"]))
-        if len(known):
-            targets.append(known["target"].to_numpy())
-            outputs.append(pc.list_flatten(known["output"]).to_numpy().reshape(len(known), -1))
-    n = sum(map(len, targets))
-    scores: dict[str, float | None] = {}
-    if n:
-        scores = classification_scores(np.concatenate(targets), np.concatenate(outputs))
-    columns = {
-        "model": AUDITED,
-        "split": split,
-        "metric": list(scores),
-        "value": list(scores.values()),
-        "n": n,
-        "status": ["not_applicable" if value is None else "ok" for value in scores.values()],
-    }
-    work.draft.write("scores", "scores", 0, tables.build("scores", columns))
+    work.draft.write("scores", "scores", 0, score_rows(work.draft.parts("instances"), split))
 
 
 def measure(work: Work, name: str, ask: Measure) -> None:
@@ -125,18 +103,8 @@ def measure(work: Work, name: str, ask: Measure) -> None:
                     scores[position, step] = values[row, step, audited[row]]
 
         in_batches(work.model, chunk, score_tokens)
-        order = sorted(scores)
-        status = [_status(scores[key]) for key in order]
-        there = [s in ("ok", "constant") for s in status]
-        columns = {
-            "instance_id": [chunk[position].id for position, _ in order],
-            "step": [step for _, step in order],
-            "measure": name,
-            "scores": [scores[key] if known else None for key, known in zip(order, there, strict=True)],
-            "objective": ask.objective,
-            "status": status,
-        }
-        return tables.build("importance", columns)
+        keys = [(chunk[position].id, step) for position, step in sorted(scores)]
+        return importance_rows(keys, name, [scores[key] for key in sorted(scores)], ask.objective)
 
     def write(number: int, chunk: Sequence[Instance]) -> None:
         work.draft.write("importance", name, number, rows_of(chunk))
@@ -293,11 +261,3 @@ def _checked(name: str, scores: torch.Tensor, batch: Batch) -> torch.Tensor:
             f"measure `{name}` must give scores ≥ 0 (how much, not in which direction), found less"
         )
     return scores
-
-
-def _status(scores: np.ndarray) -> str:
-    if len(scores) < 2:
-        return "too_short"
-    if not np.isfinite(scores).all():
-        return "diverged"
-    return "constant" if np.ptp(scores) == 0 else "ok"

@@ -18,6 +18,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterator, Mapping
@@ -31,6 +32,9 @@ import pyarrow.parquet as pq
 
 from attnaudit import tables
 from attnaudit.errors import SchemaError, StoreError
+
+CHUNK = 256
+"""Instances in a part: what a kill can cost, and the unit in which work is done the same way again."""
 
 MANIFEST = "manifest.json"
 MODEL = "model.safetensors"
@@ -231,6 +235,11 @@ def write_atomically(path: Path, data: bytes) -> None:
         finally:
             temporary.unlink(missing_ok=True)
         _flush_folder(path.parent)
+
+
+def run_name(readable: str, run_id: str) -> str:
+    """Name of a run folder: readable, and safe on any file system."""
+    return f"{re.sub(r'[^A-Za-z0-9._-]+', '-', readable).strip('.-')[:60] or 'corpus'}-{run_id}"
 
 
 CACHE = "ATTNAUDIT_CACHE"

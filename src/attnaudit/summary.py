@@ -67,10 +67,16 @@ def summary(numbers: PerInstance, scores: pa.Table, classes: Sequence[str]) -> p
 
 
 def told_apart(prediction: np.ndarray, n_classes: int) -> list[int]:
-    """The predicted classes that get numbers of their own: none where four or more are predicted, as in the paper."""
+    """The predicted classes that get numbers of their own: none where four or more are predicted, as in the paper.
+
+    None either where no prediction is known (−1 throughout).
+    """
+    known = prediction[prediction >= 0]
+    if len(prediction) and not len(known):  # imported without outputs
+        return []
     if n_classes < 4:
         return list(range(n_classes))
-    found = np.unique(prediction).tolist()
+    found = np.unique(known).tolist()
     return found if len(found) < 4 else []
 
 
@@ -330,7 +336,9 @@ def _trainings(numbers: PerInstance, groups: Sequence[_Group], classes: Sequence
     adversary = None if solved is None else numbers.counterfactual(solved, "attention_jsd")
     index = {predicted(name): number for number, name in enumerate(classes)}
     told = [Group(group.name, group.members, index.get(group.name)) for group in groups]
-    yield from trainings(numbers.diagnostic, numbers.target, numbers.prediction, adversary, told)
+    yield from trainings(
+        numbers.diagnostic, numbers.target, numbers.prediction, numbers.n_tokens, adversary, told
+    )
 
 
 # --- groups and values, also for the figures -------------------------------------------------------------

@@ -36,7 +36,10 @@ STATUSES = (
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: what it means, in which unit, between which bounds, and whether it may be null."""
+    """One column: what it means, in which unit, between which bounds, and whether it may be null.
+
+    What is `knowable` is known of every row of a table or of none; where of none, the table says so (see `build`).
+    """
 
     name: str
     type: pa.DataType
@@ -46,6 +49,7 @@ class Column:
     high: float | None = None
     values: tuple[str, ...] = ()
     nullable: bool = False
+    knowable: bool = False
 
 
 @dataclass(frozen=True)
@@ -126,8 +130,21 @@ TABLES: dict[str, Table] = _tables(
                 nullable=True,
             ),
             Column("target", pa.int32(), "index of the gold class; null where unknown", low=0, nullable=True),
-            Column("prediction", pa.int32(), "index of the predicted class", low=0),
-            Column("output", pa.list_(pa.float64()), "probability of each class", low=0, high=1),
+            Column(
+                "prediction",
+                pa.int32(),
+                "index of the predicted class; null throughout where scores were imported without outputs",
+                low=0,
+                knowable=True,
+            ),
+            Column(
+                "output",
+                pa.list_(pa.float64()),
+                "probability of each class; null as `prediction` is",
+                low=0,
+                high=1,
+                knowable=True,
+            ),
             Column("n_audited", pa.int32(), "number of audited tokens", low=1),
         ),
     ),
@@ -453,13 +470,16 @@ ACROSS_RUNS: dict[str, Table] = _tables(
 """Tables made from several runs; no run folder holds them."""
 
 
-def build(name: str, columns: Mapping[str, Any], *, n_rows: int | None = None) -> pa.Table:
+def build(
+    name: str, columns: Mapping[str, Any], *, n_rows: int | None = None, unknown: Sequence[str] = ()
+) -> pa.Table:
     """A table of the given name from its columns; a single value stands for a whole column.
 
     Args:
         name: one of `TABLES` or `ACROSS_RUNS`.
         columns: for each column a sequence, an Arrow array, or one value (a scalar or None) for all rows.
         n_rows: number of rows, needed when every column is given as one value.
+        unknown: knowable columns of which nothing is known: null in every row.
 
     Raises:
         SchemaError: missing or unknown columns, or values that the schema does not allow.
@@ -468,8 +488,8 @@ def build(name: str, columns: Mapping[str, Any], *, n_rows: int | None = None) -
     wanted = [column.name for column in table.columns]
     if missing := [c for c in wanted if c not in columns]:
         raise SchemaError(f"table `{name}` must have the columns {missing}")
-    if unknown := [c for c in columns if c not in wanted]:
-        raise SchemaError(f"table `{name}` has no columns {unknown}")
+    if strange := [c for c in columns if c not in wanted]:
+        raise SchemaError(f"table `{name}` has no columns {strange}")
     lengths = {len(columns[c]) for c in wanted if _is_column(columns[c])} | (
         {n_rows} if n_rows is not None else set()
     )
@@ -486,7 +506,10 @@ def build(name: str, columns: Mapping[str, Any], *, n_rows: int | None = None) -
                 arrays.append(pa.repeat(pa.scalar(values, column.type), n))
         except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError, ValueError) as error:
             raise SchemaError(f"column `{name}.{column.name}` must be {column.type}: {error}") from error
-    return check(name, pa.Table.from_arrays(arrays, schema=table.schema))
+    schema = table.schema
+    for place in map(schema.get_field_index, unknown):
+        schema = schema.set(place, schema.field(place).with_nullable(True))
+    return check(name, pa.Table.from_arrays(arrays, schema=schema))
 
 
 def check(name: str, table: pa.Table) -> pa.Table:
@@ -497,7 +520,8 @@ def check(name: str, table: pa.Table) -> pa.Table:
             range or not among the known ones.
     """
     wanted = _named(name).schema
-    if not table.schema.equals(wanted):
+    unknown = _unknown(name, table.schema)
+    if not table.schema.equals(wanted) and not unknown:
         raise SchemaError(
             f"table `{name}` must have the schema\n{wanted.to_string(show_field_metadata=False)}\n"
             f"found\n{table.schema.to_string(show_field_metadata=False)}"
@@ -505,10 +529,23 @@ def check(name: str, table: pa.Table) -> pa.Table:
     for column in _named(name).columns:
         values = table[column.name]
         place = f"column `{name}.{column.name}`"
-        if values.null_count and not column.nullable:
+        if column.name in unknown and values.null_count < len(values):
+            raise SchemaError(f"{place} must be null in every row or in none")
+        if values.null_count and not column.nullable and column.name not in unknown:
             raise SchemaError(f"{place} must not be null, found {values.null_count} nulls")
         _check_values(place, column, _flat(values))
     return table
+
+
+def _unknown(name: str, schema: pa.Schema) -> list[str]:
+    """The knowable columns that a table declares unknown, by being nullable; none where it differs in more."""
+    wanted, found = _named(name).schema, []
+    for column in _named(name).columns:
+        if column.knowable and column.name in schema.names and schema.field(column.name).nullable:
+            place = wanted.get_field_index(column.name)
+            wanted = wanted.set(place, wanted.field(place).with_nullable(True))
+            found.append(column.name)
+    return found if schema.equals(wanted) else []
 
 
 def _check_values(place: str, column: Column, values: pa.ChunkedArray) -> None:

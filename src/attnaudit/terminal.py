@@ -18,6 +18,7 @@ from attnaudit.result import Result
 from attnaudit.stats.inference import Estimate
 from attnaudit.summary import OVERALL, lookup
 from attnaudit.terminal_card import console_of, print_controls, print_lead, table_of_answers, table_of_uses
+from attnaudit.trainings import furthest_imitation
 from attnaudit.wording import quality_line, worded
 
 _SHOWN = (
@@ -36,6 +37,16 @@ _SHOWN = (
     ("plausibility", "precision_at_k", "precision at k"),
     ("plausibility", "average_precision", "average precision"),
     ("plausibility", "token_f1", "token F1"),
+    ("representation", "mean_conicity", "conicity, mean"),
+    ("representation", "mean_entropy_share", "entropy of attention, of the most"),
+    ("seeds", "mean_jsd", "JSD, mean"),
+    ("seeds", "share_of_permuted", "JSD, of that to random words"),
+    ("uniform model", "score_difference", "score lost"),
+    ("guide", "score_difference", "score gained"),
+    ("imitation", "mean_jsd", "JSD, mean"),
+    ("imitation", "mean_tvd", "output change, mean"),
+    ("deception", "mean_hidden_mass", "attention on the words to hide"),
+    ("deception", "score_difference", "score lost"),
 )
 
 
@@ -82,7 +93,8 @@ def show(result: Result, *, width: int | None = None) -> None:
     )
     speed = result.manifest.get("tokens_per_second", {}).get("training")
     trained = f"; trained at {speed:,} tokens a second" if speed else ""
-    console.print(f"model: {quality}{trained}\n")
+    whose = "imported scores" if result.imported else "model"
+    console.print(f"{whose}: {quality}{trained}\n")
     for warning in data["warnings"]:
         console.print(f"[yellow]note[/] {printable(warning)}")
     print_lead(console, result.controls)
@@ -96,8 +108,14 @@ def _numbers(result: Result, console: Console) -> Table:
     """The numbers by group: a column a group where the terminal is wide enough, else the groups below each other."""
     numbers = lookup(result.tables["summary"])
     groups = result.groups
+    imitation = furthest_imitation(numbers, OVERALL)
     subjects = dict.fromkeys(
-        (e, s) for e, s, _, _ in numbers if "max attention" not in s and not s.endswith((", zero", ", mask"))
+        (e, s)
+        for e, s, _, _ in numbers
+        if "max attention" not in s
+        and not s.endswith((", zero", ", mask"))
+        and (e != "imitation" or s == imitation)
+        and (e != "guide" or not s.startswith("imitation"))
     )
     rows = []
     for experiment in _EXPERIMENTS:
@@ -138,7 +156,7 @@ def _numbers(result: Result, console: Console) -> Table:
 
 def _label(subject: str, statistic: str, label: str) -> str:
     """The name of a number; of a bracket it is said which bound it rests on, of a gap that it is one."""
-    if " above " in subject:
+    if " above " in subject and statistic == "mean_jsd":
         return "JSD, mean of the difference"
     if subject not in ("adversarial_bracket", "same_weights"):
         return label

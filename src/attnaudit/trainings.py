@@ -7,16 +7,15 @@ pair, and says nothing about training again.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from attnaudit.entries import AUDITED
 from attnaudit.stats import inference, paired
 from attnaudit.stats.inference import Estimate
 from attnaudit.stats.seeds import FEWEST, over_seeds
-
-BASE = "base"
 
 Columns = Mapping[tuple[str, str, str], Float[np.ndarray, " instance"]]
 """Numbers of the table `diagnostic` by kind, subject and quantity; NaN where there is none."""
@@ -28,6 +27,14 @@ class Group(NamedTuple):
     name: str
     members: Bool[np.ndarray, " instance"]
     predicted: int | None
+
+
+class Valued(Protocol):
+    """A number of the summary, however it is held."""
+
+    @property
+    def value(self) -> float | None:
+        """None where it is undefined."""
 
 
 class Row(NamedTuple):
@@ -48,6 +55,7 @@ def trainings(
     found: Columns,
     target: Int[np.ndarray, " instance"],
     prediction: Int[np.ndarray, " instance"],
+    n_tokens: Int[np.ndarray, " instance"],
     adversary: Float[np.ndarray, " instance"] | None,
     groups: Sequence[Group],
 ) -> Iterator[Row]:
@@ -57,13 +65,14 @@ def trainings(
         found: the table `diagnostic` as columns.
         target: gold classes, −1 where unknown.
         prediction: the classes that the audited model gives.
+        n_tokens: how many tokens of each instance are audited.
         adversary: ε-max JSD of each instance, where it was solved, to be held against the distance between seeds.
         groups: which instances are told apart; of class groups the score is F1 of the class over all texts, since
             the texts that one model gives a class are no fair ground for another.
     """
     scored = _Scored(target, prediction, found)
     for group in groups:
-        yield from _representation(found, group)
+        yield from _representation(found, n_tokens, group)
         yield from _seeds(found, adversary, group)
         yield from _uniform(scored, group)
         yield from _guide(scored, group)
@@ -71,11 +80,15 @@ def trainings(
         yield from _deception(found, scored, group)
 
 
-def _representation(found: Columns, group: Group) -> Iterator[Row]:
-    for (kind, _, quantity), values in found.items():
-        if kind == "representation":
-            inside, undefined = _defined(values, group)
-            yield _row("representation", BASE, group, f"mean_{quantity}", inference.mean(inside), undefined)
+def _representation(found: Columns, n_tokens: np.ndarray, group: Group) -> Iterator[Row]:
+    shown = {quantity: values for (kind, _, quantity), values in found.items() if kind == "representation"}
+    if "attention_entropy" in shown:
+        most = np.log(np.maximum(n_tokens, 1))  # of one token there is nothing to be uneven about
+        share = np.divide(shown["attention_entropy"], most, out=np.full(len(most), np.nan), where=most > 0)
+        shown["entropy_share"] = share
+    for quantity, values in shown.items():
+        inside, undefined = _defined(values, group)
+        yield _row("representation", AUDITED, group, f"mean_{quantity}", inference.mean(inside), undefined)
 
 
 def _seeds(found: Columns, adversary: np.ndarray | None, group: Group) -> Iterator[Row]:
@@ -88,7 +101,11 @@ def _seeds(found: Columns, adversary: np.ndarray | None, group: Group) -> Iterat
     )
     subject = "other seeds"
     n = int(group.members.sum())
-    for statistic, values in (("mean_jsd", distance), ("mean_tvd", moved)):
+    for statistic, values in (
+        ("mean_jsd", distance),
+        ("mean_permuted_jsd", chance),
+        ("mean_tvd", moved),
+    ):
         there = group.members & np.isfinite(values).all(axis=0)
         means = values[:, there].mean(axis=1) if there.any() else np.empty(0)
         estimate = _of_seeds(means, inference.mean(values[:, there].mean(axis=0)), int(there.sum()))
@@ -114,7 +131,7 @@ def _uniform(scored: _Scored, group: Group) -> Iterator[Row]:
         return
     own = [scored.of("seeds", seed) if scored.has("seeds", seed) else scored.prediction for seed in seeds]
     others = [scored.of("uniform", seed) for seed in seeds]
-    yield _scores(scored, own, "uniform model", BASE, group)
+    yield _scores(scored, own, "uniform model", AUDITED, group)
     yield _scores(scored, others, "uniform model", "uniform model", group)
     pairs = list(zip(own, others, strict=True))
     yield from _differences(scored, pairs, "uniform model", "uniform model", group)
@@ -149,11 +166,11 @@ def _deception(found: Columns, scored: _Scored, group: Group) -> Iterator[Row]:
     for subject in _subjects(found, "deception"):
         inside, undefined = _defined(found["deception", subject, "hidden_mass"], group)
         yield _row("deception", subject, group, "mean_hidden_mass", inference.mean(inside), undefined)
-        if subject != BASE:
+        if subject != AUDITED:
             hiding = scored.of("deception", subject)
             yield _scores(scored, [hiding], "deception", subject, group)
             pair = [(scored.prediction, hiding)]
-            yield from _differences(scored, pair, "deception", f"{BASE} above {subject}", group)
+            yield from _differences(scored, pair, "deception", f"{AUDITED} above {subject}", group)
 
 
 class _Scored(NamedTuple):
@@ -202,9 +219,12 @@ def _differences(
 ) -> Iterator[Row]:
     """How much better the first of each pair of models is, and how many pairs there are."""
     n, undefined = int((scored.target >= 0).sum()), int((scored.target < 0).sum())
-    found = [scored.difference(a, b, group) for a, b in pairs]
-    each = np.array([one.value for one in found if one.value is not None])
-    yield _row(experiment, subject, group, "score_difference", _of_seeds(each, found[0], n), undefined)
+    values = [(scored.score(a, group)[0].value, scored.score(b, group)[0].value) for a, b in pairs]
+    each = np.array([a - b for a, b in values if a is not None and b is not None])
+    # Resampling texts takes long, and would not be used where there are enough seeds.
+    enough = len(each) >= FEWEST
+    difference = over_seeds(each) if enough else scored.difference(*pairs[0], group)._replace(n=n)
+    yield _row(experiment, subject, group, "score_difference", difference, undefined)
     yield _row(experiment, subject, group, "n_seeds", Estimate(float(len(pairs)), None, None, n))
 
 
@@ -232,3 +252,28 @@ def _row(
     experiment: str, subject: str, group: Group, statistic: str, estimate: Estimate, undefined: int = 0
 ) -> Row:
     return Row(experiment, subject, group.name, statistic, *estimate, undefined)
+
+
+LITTLE_CHANGE = 0.1
+"""The output change (TVD) that imitations may make where there are no other seeds."""
+
+
+def most_change(summary: Mapping[tuple[str, str, str, str], Valued], group: str) -> float:
+    """The mean output change that an imitation may make to count: what other seeds make."""
+    between = summary.get(("seeds", "other seeds", group, "mean_tvd"))
+    return LITTLE_CHANGE if between is None or between.value is None else between.value
+
+
+def furthest_imitation(summary: Mapping[tuple[str, str, str, str], Valued], group: str) -> str | None:
+    """The imitation that attends furthest from the base among those that hardly move its outputs; None where none."""
+    most, reached = most_change(summary, group), {}
+    for experiment, subject, of, statistic in summary:
+        if (experiment, of, statistic) != ("imitation", group, "mean_jsd"):
+            continue
+        jsd, tvd = (
+            found.value if (found := summary.get((experiment, subject, group, name))) is not None else None
+            for name in ("mean_jsd", "mean_tvd")
+        )
+        if jsd is not None and tvd is not None and tvd <= most:
+            reached[subject] = jsd
+    return max(reached, key=lambda subject: reached[subject]) if reached else None

@@ -55,7 +55,7 @@ ROWS = [f"word{n} good film,yes" if n % 2 else f"word{n} bad film,no" for n in r
 
 
 def test_run_prints_one_object_with_what_is_promised(command: Command, spec_file: Path) -> None:
-    code, out, err = command("run", spec_file, "--json")
+    code, out, err = command("run", spec_file, "--json", "--no-controls")
     assert (code, err) == (0, "")
     found = json.loads(out)
     assert Path(found["path"]).is_dir()
@@ -77,7 +77,7 @@ def test_run_prints_one_object_with_what_is_promised(command: Command, spec_file
 
 
 def test_run_then_show_report_and_verify(command: Command, spec_file: Path, tmp_path: Path) -> None:
-    code, out, _ = command("run", spec_file)
+    code, out, _ = command("run", spec_file, "--no-controls")
     assert code == 0
     folder = next((tmp_path / "runs").iterdir())
     assert out.rstrip().endswith(f"run     runs/{folder.name}\nreport  runs/{folder.name}/report.html")
@@ -97,9 +97,39 @@ def test_run_then_show_report_and_verify(command: Command, spec_file: Path, tmp_
     assert len(list((tmp_path / "figs").glob("*.svg"))) >= 6
 
 
+LIGHT = ("--epochs", 1, "--measure", "attention", "--counterfactual", "uniform", "--set", "erasures=[]")
+"""A run for its folder alone: one epoch and one question."""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_controls_are_trained_once_and_answered_as_they_must_be(
+    command: Command, spec_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = tmp_path / "cache"
+    monkeypatch.setenv("ATTNAUDIT_CACHE", str(cache))
+    code, out, err = command("run", spec_file, *LIGHT, "--json")
+    assert (code, err) == (0, "")
+    first = Result.open(json.loads(out)["path"])
+    assert [control.name for control in first.controls] == ["positive", "negative"]
+    for control in first.controls:
+        assert {answer.question for answer in control.answers} == {"agreement", "exclusiveness", "removal"}
+        assert not control.failed, control.line
+        overall = [answer for answer in control.answers if answer.group == "overall"]
+        assert all(answer.found in answer.expected for answer in overall)  # none of them left open
+    kept = {path: path.stat().st_mtime_ns for path in cache.rglob("*")}
+    code, out, err = command("run", spec_file, *LIGHT, "--seed", 1)
+    assert (code, err) == (0, "")
+    assert "positive passed: 9 answers as expected" in out
+    assert {path: path.stat().st_mtime_ns for path in cache.rglob("*")} == kept
+    code, out, err = command("run", spec_file, *LIGHT, "--seed", 2, "--no-controls", "--json")
+    assert (code, err) == (0, "")
+    assert Result.open(json.loads(out)["path"]).controls == ()
+
+
 def test_flags_override_the_file(command: Command, spec_file: Path) -> None:
     code, out, _ = command(
-        "run", spec_file, "--json", "--seed", 3, "--epochs", 1, "--limit", 9, "--encoder", "average",
+        "run", spec_file, "--json", "--no-controls", "--seed", 3, "--epochs", 1, "--limit", 9, "--encoder", "average",
         "--attention", "dot", "--set", "task.noise=0.1", "--measure", "attention", "--measure", "gradient_full",
     )  # fmt: skip
     assert code == 0
@@ -112,13 +142,13 @@ def test_flags_override_the_file(command: Command, spec_file: Path) -> None:
 
 def test_own_file_and_then_its_model_on_another(command: Command, tmp_path: Path) -> None:
     data = csv(tmp_path / "mine.csv", *ROWS)
-    small = ("--epochs", 1, "--hidden", 8, "--set", "model.embedding=8", "--json")
+    small = ("--epochs", 1, "--hidden", 8, "--set", "model.embedding=8", "--json", "--no-controls")
     code, out, err = command("run", "--data", data, *small)
     assert code == 0, err
     first = json.loads(out)
     other = csv(tmp_path / "other.csv", "a good one,yes", "<img src=x onerror=alert(1)>,no")
     code, out, err = command(
-        "run", "--data", other, "--from", first["path"], "--no-text", "--search", "--json"
+        "run", "--data", other, "--from", first["path"], "--no-text", "--search", "--json", "--no-controls"
     )
     assert code == 0, err
     result = Result.open(json.loads(out)["path"])
@@ -237,7 +267,7 @@ def test_control_characters_from_data_do_not_reach_the_terminal(command: Command
     rows = [f"text {n},{'a' if n % 2 else chr(27) + '[31mred'}" for n in range(60)]
     data = csv(tmp_path / "odd.csv", *rows)
     code, out, err = command(
-        "run", "--data", data, "--epochs", 1, "--hidden", 8, "--set", "model.embedding=8"
+        "run", "--data", data, "--epochs", 1, "--hidden", 8, "--set", "model.embedding=8", "--no-controls"
     )
     assert code == 0, err
     assert chr(27) not in out
@@ -270,15 +300,23 @@ def test_a_report_that_cannot_be_written_leaves_a_finished_run(
 
     with monkeypatch.context() as patched:
         patched.setattr(attnaudit.report, "write_report", full)
-        code, out, err = command("run", spec_file, "--json")
+        code, out, err = command("run", spec_file, "--json", "--no-controls")
     assert (code, out) == (2, "")
     assert "the run itself is finished" in err.lower()
-    assert command("run", spec_file, "--json")[0] == 0
+    assert command("run", spec_file, "--json", "--no-controls")[0] == 0
 
 
 @pytest.mark.slow
 def test_module_and_script_are_the_same_and_quiet_without_a_terminal(tmp_path: Path, spec_file: Path) -> None:
-    arguments = ["run", str(spec_file), "--store", str(tmp_path / "s"), "--json"]
+    arguments = [
+        "run",
+        str(spec_file),
+        "--store",
+        str(tmp_path / "s"),
+        "--json",
+        "--no-controls",
+        *map(str, LIGHT),
+    ]
     done = subprocess.run(
         [sys.executable, "-m", "attnaudit", *arguments], capture_output=True, text=True, check=True
     )
@@ -290,16 +328,14 @@ def test_module_and_script_are_the_same_and_quiet_without_a_terminal(tmp_path: P
 
 @pytest.mark.slow
 def test_two_runs_are_compared(command: Command, spec_file: Path, tmp_path: Path) -> None:
-    small = ("run", spec_file, "--json", "--epochs", 1)
+    small = ("run", spec_file, "--json", "--no-controls", "--epochs", 1)
     first, second = (
         json.loads(command(*small, "--attention", one)[1])["path"] for one in ("additive", "dot")
     )
-    elsewhere = json.loads(command(*small, "--seed", 1)[1])[
-        "path"
-    ]  # the seed draws the texts of `planted` as well
-    other = json.loads(
-        command("run", "--data", csv(tmp_path / "mine.csv", *ROWS), "--epochs", 1, "--json")[1]
-    )
+    # The seed draws the texts of `planted` as well.
+    elsewhere = json.loads(command(*small, *LIGHT, "--seed", 1)[1])["path"]
+    mine = ("--data", csv(tmp_path / "mine.csv", *ROWS))
+    other = json.loads(command("run", *mine, *LIGHT, "--json", "--no-controls")[1])
     code, out, err = command("compare", Path(first).name, second, "--json", "--output", tmp_path / "both.md")
     assert (code, err) == (0, "")
     found = json.loads(out)

@@ -19,7 +19,7 @@ import torch
 from attnaudit import store
 from attnaudit.card.check import check
 from attnaudit.card_text import plain
-from attnaudit.companions import BASE
+from attnaudit.entries import AUDITED
 from attnaudit.errors import AuditError, SchemaError, SpecError, StoreError
 from attnaudit.report import write_report
 from attnaudit.result import Result
@@ -175,7 +175,7 @@ def test_deception_hides_evidence_or_given_words(tmp_path: Path, here: InThisPro
     run = audit(spec(), store=tmp_path)
     first = gather(run, asked(kinds=["deception"]))
     masses = first.tables["diagnostic"].filter(pc.field("quantity") == "hidden_mass")
-    assert set(masses["subject"].to_pylist()) == {BASE, "hiding"}
+    assert set(masses["subject"].to_pylist()) == {AUDITED, "hiding"}
     assert masses["value"].null_count == 0
     again = gather(first, asked(seeds=2))  # rows are taken over
     assert again.tables["diagnostic"].filter(pc.field("quantity") == "hidden_mass").equals(masses)

@@ -106,9 +106,10 @@ def test_killed_at_random_moments_then_resumed_is_the_uninterrupted_run(
     spec.write_text(json.dumps(tiny.small_spec().plain()))
     # Small parts, so that there are many places to be killed at; the numbers must not depend on them.
     code = (
-        "import attnaudit.stages as s; s.CHUNK = 7; s.TOKENS = 256\n"
+        "import attnaudit.batches as b, attnaudit.stages as s; s.CHUNK = 7; b.TOKENS = 256\n"
         "import sys; from attnaudit.cli import main\n"
-        f"sys.argv = ['attnaudit', 'run', {str(spec)!r}, '--store', {str(tmp_path / 'store')!r}, '--json']\n"
+        f"sys.argv = ['attnaudit', 'run', {str(spec)!r}, '--store', {str(tmp_path / 'store')!r}, '--json',\n"
+        "            '--no-controls']\n"
         "main()"
     )
     draw = random.Random(0)

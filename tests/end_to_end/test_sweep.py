@@ -17,7 +17,12 @@ from tests import tiny
 
 def small(seed: int, **changes) -> Spec:
     return tiny.small_spec(
-        seed=seed, measures=["attention"], counterfactuals=[], train={"epochs": 1}, **changes
+        seed=seed,
+        measures=["attention"],
+        counterfactuals=[],
+        erasures=[],
+        train={"epochs": 1},
+        **changes,
     )
 
 
@@ -93,7 +98,7 @@ def test_what_a_worker_prints_disturbs_nobody(tmp_path: Path, monkeypatch: pytes
         "        print('more')\n"
         "        return model.embed(batch).norm(dim=-1)[:, None].detach()\n"
     )
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=os.pathsep)
     spec = small(0).model_copy(update={"measures": Spec.parse({"measures": ["chatty:Loud"]}).measures})
     (outcome,) = sweep([spec], store=tmp_path / "runs")
     assert outcome.error is None

@@ -9,7 +9,8 @@ import pyarrow.compute as pc
 import pytest
 from scipy.spatial.distance import cityblock, jensenshannon
 
-from attnaudit.companions import BASE, compared, hidden_mass
+from attnaudit.companions import compared, hidden_mass
+from attnaudit.entries import AUDITED
 from attnaudit.errors import DataError
 from attnaudit.result import Result
 from attnaudit.run import audit
@@ -66,7 +67,7 @@ def test_training_from_another_seed_reads_the_same_data(base: Result, other: Res
 
 @pytest.mark.parametrize("words", [(), ("THE", "a"), ("nowhere",)])
 def test_hidden_mass_is_a_sum_over_the_words(base: Result, words: tuple[str, ...]) -> None:
-    found = [row for part in hidden_mass(base, words, BASE) for row in part.to_pylist()]
+    found = [row for part in hidden_mass(base, words, AUDITED) for row in part.to_pylist()]
     own = weights(base)
     instances = base.tables["instances"].to_pylist()
     assert [row["instance_id"] for row in found] == [row["instance_id"] for row in instances]

@@ -74,13 +74,16 @@ def test_training_by_a_goal_moves_attention_and_keeps_outputs():
     base = tiny.model(seed=3)
     start = imitated(base, texts)
     model = tiny.model(seed=3).requires_grad_(True)
-    _, best = fit(model, texts, texts, Schedule(6, 8, 0.02, 0.0), seed=0, goal=Imitating(start, weight=0.05))
+    # Small steps: with large ones outputs wander, and the last bits of a machine decide by how much.
+    _, best = fit(
+        model, texts, texts, Schedule(30, 8, 0.005, 0.0), seed=0, goal=Imitating(start, weight=0.05)
+    )
     end = imitated(model, texts)
     moved = np.mean([float((a.attention - b.attention).abs().sum()) for a, b in zip(start, end, strict=True)])
     changed = np.mean(
         [0.5 * float((a.output - b.output).abs().sum()) for a, b in zip(start, end, strict=True)]
     )
-    assert best == 6, "the last epoch is kept"
+    assert best == 30, "the last epoch is kept"
     assert moved > 0.5
     assert changed < 0.05
 

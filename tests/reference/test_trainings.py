@@ -9,9 +9,10 @@ import pytest
 from scipy.stats import t
 from sklearn.metrics import accuracy_score, f1_score
 
+from attnaudit.entries import AUDITED
 from attnaudit.stats import inference
 from attnaudit.stats.paired import paired_difference, score, score_difference
-from attnaudit.trainings import BASE, Columns, Group, Row, trainings
+from attnaudit.trainings import Columns, Group, Row, trainings
 from benchmarks.calibration import (
     difference_by_counts,
     paired_trainings_coverage,
@@ -22,6 +23,7 @@ N = 24
 DRAW = np.random.default_rng(7)
 TARGET = DRAW.integers(0, 2, N)
 PREDICTION = np.where(DRAW.random(N) < 0.8, TARGET, 1 - TARGET)
+N_TOKENS = np.full(N, 7, dtype=np.int32)
 OVERALL = Group("overall", np.ones(N, dtype=bool), None)
 CLASSES = [Group(f"predicted {k}", k == PREDICTION, k) for k in (0, 1)]
 Found = dict[tuple[str, str, str], Row]
@@ -35,7 +37,9 @@ def rows(
     found: Columns, *, target: np.ndarray = TARGET, adversary: np.ndarray | None = None, groups=None
 ) -> Found:
     groups = [OVERALL, *CLASSES] if groups is None else groups
-    made = list(trainings(found, target.astype(np.int32), PREDICTION.astype(np.int32), adversary, groups))
+    made = list(
+        trainings(found, target.astype(np.int32), PREDICTION.astype(np.int32), N_TOKENS, adversary, groups)
+    )
     keyed = {(row.experiment, row.subject, row.group, row.statistic): row for row in made}
     assert len(keyed) == len(made)
     for row in made:
@@ -195,7 +199,7 @@ def test_a_loss_by_uniform_attention_is_over_pairs_of_the_same_seed(k: int) -> N
     made = rows(found)
     for group in (OVERALL, *CLASSES):
         its = [[of_score(TARGET, p, group) for p in some] for some in (learned, uniform)]
-        for subject, scores in zip((BASE, "uniform model"), its, strict=True):
+        for subject, scores in zip((AUDITED, "uniform model"), its, strict=True):
             assert made["uniform model", subject, group.name, "score"].value == pytest.approx(np.mean(scores))
         row = made["uniform model", "uniform model", group.name, "score_difference"]
         each = np.subtract(*its)
@@ -240,7 +244,7 @@ def test_imitations_and_deceptions_are_means_over_texts_and_scores() -> None:
         ("imitation", "weight 0.01", "output_tvd"): moved,
         ("imitation", "weight 0.01", "attention_jsd"): far,
         ("deception", "hiding", "prediction"): hiding,
-        ("deception", BASE, "hidden_mass"): mass,
+        ("deception", AUDITED, "hidden_mass"): mass,
         ("deception", "hiding", "hidden_mass"): left,
     }
     made = rows(found)
@@ -249,13 +253,13 @@ def test_imitations_and_deceptions_are_means_over_texts_and_scores() -> None:
         for key, values in (
             (("imitation", "weight 0.01", group.name, "mean_tvd"), moved),
             (("imitation", "weight 0.01", group.name, "mean_jsd"), far),
-            (("deception", BASE, group.name, "mean_hidden_mass"), mass),
+            (("deception", AUDITED, group.name, "mean_hidden_mass"), mass),
             (("deception", "hiding", group.name, "mean_hidden_mass"), left),
         ):
             assert made[key].value == pytest.approx(np.nanmean(values[inside]))
             assert made[key].n_undefined == int(np.isnan(values[inside]).sum())
         its = [of_score(TARGET, p, group) for p in (PREDICTION, hiding)]
-        row = made["deception", f"{BASE} above hiding", group.name, "score_difference"]
+        row = made["deception", f"{AUDITED} above hiding", group.name, "score_difference"]
         assert row.value == pytest.approx(its[0] - its[1])
         assert made["deception", "hiding", group.name, "score"].value == pytest.approx(its[1])
 

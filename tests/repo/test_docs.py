@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from attnaudit.imported import import_scores
+from attnaudit.imported_rows import OPTIONAL, REQUIRED
 from attnaudit.report import write_report
 from attnaudit.run import audit
 from attnaudit.spec import Spec
@@ -60,7 +62,15 @@ def test_the_corpus_and_the_encoder_of_the_extending_page_are_audited(
         f"what colour is the {thing}" for thing in ("ball", "door", "hat", "car")
     }
     again = audit(
-        Spec.parse({"task": spec.task.model_dump(), "model": {"name": "earlier", "run": str(result.folder)}}),
+        Spec.parse(
+            {
+                "task": spec.task.model_dump(),
+                "model": {"name": "earlier", "run": str(result.folder)},
+                "measures": ["attention"],
+                "counterfactuals": [],
+                "erasures": [],
+            }
+        ),
         store=tmp_path / "store",
     )
     assert again.tables["instances"].num_rows == result.tables["instances"].num_rows * 10
@@ -75,13 +85,13 @@ def test_the_command_line_finds_parts_beside_it_and_imports_none_for_a_run_folde
         script = Path(sys.executable).parent / "attnaudit"
         return subprocess.run([script, *arguments], cwd=tmp_path, capture_output=True, text=True, check=False)
 
-    assert attnaudit("run", "spec.toml", "--epochs", "1", "--limit", "20").returncode == 0
+    assert attnaudit("run", "spec.toml", "--epochs", "1", "--limit", "20", "--no-controls").returncode == 0
     (folder,) = (tmp_path / "runs").iterdir()
     (tmp_path / "own.csv").write_text(
         "passage,question,label\n" + "the hat is red . the ball is blue .,what colour is the hat,red\n" * 3
     )
     columns = ("--text-column", "passage", "--query-column", "question")
-    again = ("run", "--from", folder.name, "--data", "own.csv", *columns)
+    again = ("run", "--from", folder.name, "--data", "own.csv", "--no-controls", *columns)
     refused = attnaudit(*again)
     assert refused.returncode == 2
     assert "--encoder my_parts:Gru" in refused.stderr
@@ -102,7 +112,7 @@ def test_the_contract_suite_covers_an_encoder_that_is_added(tmp_path: Path) -> N
     done = subprocess.run(
         [*command, *suite],
         cwd=ROOT,
-        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        env=os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])},
         capture_output=True,
         text=True,
         check=False,
@@ -127,10 +137,36 @@ def test_commands_in_the_readme_exist() -> None:
             assert flag in options, f"attnaudit {name} {flag}"
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "examples").iterdir()), ids=lambda p: p.name)
+SETTINGS = [path for path in sorted((ROOT / "examples").iterdir()) if path.suffix in (".toml", ".yaml")]
+
+
+@pytest.mark.parametrize("path", SETTINGS, ids=lambda p: p.name)
 def test_examples_are_valid(path: Path) -> None:
     kind = Policy if path.stem == "policy" else Spec
     assert kind.read(path) != kind()
+
+
+def test_the_example_of_scores_and_the_rows_of_the_import_page_are_imported(tmp_path: Path) -> None:
+    example = import_scores(
+        ROOT / "examples" / "scores.jsonl", store=tmp_path, classes=["negative", "positive"]
+    )
+    assert example.per_instance.measures == ("attention", "gradient", "leave_one_out")
+    assert example.scores["accuracy"] is not None
+    page = (ROOT / "docs" / "import.md").read_text(encoding="utf-8")
+    (rows,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    own = tmp_path / "own.jsonl"
+    own.write_text(rows, encoding="utf-8")
+    assert (
+        import_scores(own, store=tmp_path, classes=["negative", "positive"]).manifest["data"]["audited"] == 2
+    )
+    for field in (*REQUIRED, *OPTIONAL):
+        assert f"| `{field}` |" in page
+
+
+def test_the_program_of_the_import_page_compiles() -> None:
+    page = (ROOT / "docs" / "import.md").read_text(encoding="utf-8")
+    (program,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    compile(program, "import.md", "exec")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)

@@ -3,7 +3,7 @@
 import pytest
 
 from attnaudit.errors import SpecError
-from attnaudit.spec import KNOWN, Spec, merged, read_values, run_id
+from attnaudit.spec import KNOWN, PARTS, Spec, merged, read_values, run_id
 from attnaudit.tasks.corpus import Recipe
 
 
@@ -135,6 +135,7 @@ def test_known_names_are_those_of_the_packages() -> None:
         "measure": MEASURES,
         "counterfactual": COUNTERFACTUALS,
         "erasure": ERASURES,
+        "goal": {member.model_fields["name"].default for member in PARTS["train"][1:]},
     }
     assert {kind: set(names) for kind, names in KNOWN.items()} == {
         kind: set(names) for kind, names in meant.items()

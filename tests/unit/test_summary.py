@@ -485,7 +485,9 @@ def test_a_sample_counts_only_what_was_asked() -> None:
     assert rows[of, "predicted yes", "sooner_than_random"] == (pytest.approx(0.25), 1, 0)
     assert rows["attention, renormalise", "overall", "mean_decision_flip"] == (pytest.approx(0.4), 3, 1)
     [answer] = [a for a in card(summarise(given, ["no", "yes"])) if a.question == "removal"]
-    assert answer.sentence.endswith(" Deleted in order of attention and encoded anew (2 texts): 62%.")
+    anew = answer.sentence.lower().partition("deleted in order of attention, with the text encoded anew, ")[2]
+    assert anew.startswith("words change the decision sooner than in 62% of random orders (")
+    assert ", 2 texts; " in anew.partition(")")[0]
 
 
 def test_nothing_is_said_of_deleting_where_it_was_not_asked() -> None:

@@ -82,3 +82,20 @@ def test_long_class_names_are_cut_and_numbers_are_not(tmp_path, capsys):
 def test_a_run_without_numbers_is_shown(tmp_path, capsys):
     run = small_run(tmp_path, measures=(), counterfactuals=())
     assert "not run" in "\n".join(lines_of(run, 80, capsys))
+
+
+@pytest.mark.parametrize("width", [80, 160])
+def test_other_trainings_are_a_few_lines(tmp_path, capsys, width):
+    lines = lines_of(small_run(tmp_path, n=60, companions=3), width, capsys)
+    assert max(map(len, lines)) <= width
+    text = " ".join(" ".join(lines).split())
+    for part in (
+        "other seeds",
+        "score lost",
+        "score gained",
+        "conicity, mean",
+    ):
+        assert part in text
+    assert "weight 0.001" in text  # the furthest whose outputs move no more than between seeds
+    assert "weight 0.01 " not in text
+    assert "guide, imitation" not in text

@@ -20,6 +20,7 @@ from attnaudit.card.answer import (
     spread_of_share,
 )
 from attnaudit.card.necessity import n_seeds
+from attnaudit.entries import AUDITED
 from attnaudit.spec.policy import Policy
 from attnaudit.stats.inference import Estimate
 from attnaudit.stats.seeds import FEWEST
@@ -63,7 +64,7 @@ def _seeds(numbers: Numbers, group: str, policy: Policy) -> Part | None:
 
 def _guide(numbers: Numbers, group: str, policy: Policy) -> Part | None:
     asked = policy.guide_difference
-    gain = numbers.get(("guide", "base above uniform", group, "score_difference"))
+    gain = numbers.get(("guide", f"{AUDITED} above uniform", group, "score_difference"))
     if gain is None:
         return None
     score = "accuracy" if group == OVERALL else "F1 of the class"
@@ -73,13 +74,13 @@ def _guide(numbers: Numbers, group: str, policy: Policy) -> Part | None:
         f"A guide that reads word by word gains {gain.value:.3f} ({spread(gain)}) of {score} by this attention over "
         f"uniform weights{_scores(numbers, group)}; more than {asked:g} is asked."
     )
-    over_seeds = n_seeds(numbers, "guide", "base above uniform") >= FEWEST
+    over_seeds = n_seeds(numbers, "guide", f"{AUDITED} above uniform") >= FEWEST
     return part(said, gain, asked, policy, wanted="above", over="seed" if over_seeds else "text")
 
 
 def _scores(numbers: Numbers, group: str) -> str:
     named = {
-        "base": "with this attention",
+        AUDITED: "with this attention",
         "uniform": "with uniform weights",
         "own": "with weights of its own",
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from attnaudit.card.answer import RUN_COMPANIONS, Answer, Numbers, answer_by, not_answered, part, spread
+from attnaudit.entries import AUDITED
 from attnaudit.spec.policy import Policy
 from attnaudit.stats.seeds import FEWEST
 from attnaudit.summary import OVERALL
@@ -46,7 +47,7 @@ def n_seeds(numbers: Numbers, experiment: str, subject: str) -> int:
 
 
 def _scores(numbers: Numbers, group: str) -> str:
-    own, uniform = (numbers.get((_UNIFORM, subject, group, "score")) for subject in ("base", _UNIFORM))
+    own, uniform = (numbers.get((_UNIFORM, subject, group, "score")) for subject in (AUDITED, _UNIFORM))
     if own is None or uniform is None or own.value is None or uniform.value is None:
         return ""
     return f", {own.value:.3f} with its own and {uniform.value:.3f} with uniform attention"

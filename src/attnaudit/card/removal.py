@@ -7,7 +7,7 @@ carry the words that decide to where it attends.
 
 from __future__ import annotations
 
-from attnaudit.card.answer import Answer, Numbers, answer_by, not_answered, part, spread_of_share
+from attnaudit.card.answer import Answer, Numbers, Part, answer_by, not_answered, part, spread_of_share
 from attnaudit.per_instance import SOONER
 from attnaudit.spec.policy import Policy
 from attnaudit.stats.inference import Estimate
@@ -26,14 +26,10 @@ def removal(numbers: Numbers, group: str, policy: Policy) -> Answer:
             "Words were not erased in order of attention; a run does so unless its spec has other `erasures`."
         )
         return not_answered(_QUESTION, group, "not run", said)
-    parts = [
-        part(_said(how, sooner, asked), sooner, asked, policy)
-        for how, sooner in run.items()
-        if sooner.value is not None
-    ]
-    if not parts:
+    if all(sooner.value is None for sooner in run.values()):
         said = "No order of removal changes any decision here, so none can be said to find the words."
         return not_answered(_QUESTION, group, "undetermined", said, threshold=asked)
+    parts = [_part(how, sooner, asked, policy) for how, sooner in run.items()]
     return answer_by(_QUESTION, group, parts, _gradient(numbers, group))
 
 
@@ -43,11 +39,14 @@ _HOW = {
 }
 
 
-def _said(how: str, sooner: Estimate, asked: float) -> str:
-    return (
+def _part(how: str, sooner: Estimate, asked: float, policy: Policy) -> Part:
+    if sooner.value is None:  # open, and not left out: both are asked
+        return Part("undetermined", f"{_HOW[how]}, words change no decision in any order.", sooner, asked)
+    said = (
         f"{_HOW[how]}, words change the decision sooner than in {sooner.value:.0%} of random orders "
         f"({spread_of_share(sooner)}, {counted(sooner.n)}; chance is 50%, {asked:.0%} is asked)."
     )
+    return part(said, sooner, asked, policy)
 
 
 def _gradient(numbers: Numbers, group: str) -> str:

@@ -71,6 +71,19 @@ def permutation(result: Result) -> np.ndarray:
     return result.per_instance.counterfactual("permuted", "output_tvd")
 
 
+def other_seeds(result: Result) -> tuple[np.ndarray, np.ndarray]:
+    """How far the attention of other seeds lies from the model's on each instance, and how far it would on random
+    words; JSD, means over the seeds, NaN where there is none."""
+    found = result.per_instance.diagnostic
+    nothing = np.full(len(result.per_instance), np.nan)
+    each = (
+        [values for (kind, _, name), values in found.items() if (kind, name) == ("seeds", quantity)]
+        for quantity in ("attention_jsd", "permuted_jsd")
+    )
+    near, chance = (np.mean(values, axis=0) if values else nothing for values in each)
+    return near, chance
+
+
 def max_attention(result: Result) -> np.ndarray:
     """The largest attention weight of each instance; NaN where attention was not measured."""
     return result.per_instance.largest_attention

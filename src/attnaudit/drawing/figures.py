@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from attnaudit.drawing import curves, histograms, pairs, quality, violins
+from attnaudit.drawing import curves, histograms, imitations, pairs, quality, violins
 from attnaudit.drawing.figure import Figure
 
 _NO_AGREEMENT = (
@@ -83,5 +83,22 @@ FIGURES: dict[str, Figure] = {
         "There is nothing to draw: the corpus does not say which words are evidence.",
         quality.plausibility,
         quality.draw_plausibility,
+    ),
+    "seeds": Figure(
+        "Other seeds, and the furthest attention",
+        "For each text the distance from the model’s attention to that of other seeds (their mean), to the same "
+        "where its weights stand on random words, and to the furthest attention that gives the same output.",
+        "There is nothing to draw: the model was not trained from other seeds, or attention was not measured.",
+        curves.seeds,
+        curves.draw_seeds,
+    ),
+    "imitation": Figure(
+        "Same outputs, other attention",
+        "Each point is a model trained to give the audited model’s outputs while a pull of the weight beside it (λ) "
+        "moves its attention away; means over texts, 95% intervals. High and left: other attention, same outputs.",
+        "There is nothing to draw: no imitation was trained, or attention was not measured.",
+        imitations.imitation,
+        imitations.draw_imitation,
+        imitations.imitation_note,
     ),
 }

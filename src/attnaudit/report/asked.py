@@ -23,8 +23,13 @@ MOST_CLASSES = 12
 _PATHS = {"path", "dev_path", "test_path", "vectors", "run"}
 
 
-def asked(manifest: Mapping[str, Any]) -> Facts:
-    """Corpus, model, training, measures, counterfactuals, seed: a term and its description each."""
+def asked(manifest: Mapping[str, Any], beside: str = "") -> Facts:
+    """Corpus, model, training, measures, counterfactuals, seed: a term and its description each.
+
+    `beside` says what was trained beside the model.
+    """
+    if is_imported(manifest):
+        return _imported(manifest)
     spec, data = manifest["spec"], manifest["data"]
     facts: Facts = [
         ("Corpus", _corpus(data, spec)),
@@ -41,7 +46,11 @@ def asked(manifest: Mapping[str, Any]) -> Facts:
             "; ".join(_counterfactual(entry) for entry in spec["counterfactuals"]) or "none",
         ),
         *_erasures(spec),
-        ("Seed", f"{spec['seed']} (one training run, so nothing is said about other seeds)"),
+        (
+            "Seed",
+            f"{spec['seed']}{'' if beside else ' (one training run, so nothing is said about other seeds)'}",
+        ),
+        *[("Trained beside it", beside)] * bool(beside),
     ]
     if not spec.get("keep_text", True):
         facts.append(("Texts", "withheld: only numbers of tokens are shown"))
@@ -61,12 +70,7 @@ def record(manifest: Mapping[str, Any]) -> Facts:
         ("Python", str(environment.get("python", "unknown"))),
         ("Packages", packages or "unknown"),
         ("Platform", str(environment.get("platform", "unknown"))),
-        (
-            "Device",
-            f"{environment.get('device', 'unknown')}, {environment.get('precision', 'unknown precision')}",
-        ),
-        ("Threads", str(environment.get("threads", "unknown"))),
-        ("Memory limit", _megabytes(environment.get("memory_bytes"))),
+        *([] if is_imported(manifest) else _computing(environment)),
         ("Most memory held", _megabytes(environment.get("peak_memory_bytes"))),
         ("Source revision", str(environment.get("git") or "not known")),
         ("Digest of the data", str(manifest["data"].get("digest", "unknown"))),
@@ -80,6 +84,39 @@ def record(manifest: Mapping[str, Any]) -> Facts:
             facts.append(("Speed of training", f"{speed:,.0f} tokens a second"))
         facts.append(("Seconds in all", f"{sum(seconds.values()):.1f}"))
     return facts
+
+
+def is_imported(manifest: Mapping[str, Any]) -> bool:
+    """Whether the scores were computed elsewhere, so that there is no model."""
+    return "imported" in manifest.get("model", {})
+
+
+def _imported(manifest: Mapping[str, Any]) -> Facts:
+    """The file, in place of what was asked."""
+    data = manifest["data"]
+    facts: Facts = [
+        ("File", f"{data['corpus']}; {counted(data['audited'])}"),
+        ("Classes", _classes(manifest["classes"]) or "not known"),
+        ("Model", "not here: its scores were computed elsewhere and imported"),
+        (
+            "Measures of importance",
+            ", ".join(worded(entry["name"]) for entry in manifest["spec"]["measures"]),
+        ),
+    ]
+    if not manifest["spec"]["import"]["keep_text"]:
+        facts.append(("Texts", "withheld: only numbers of tokens are shown"))
+    return facts
+
+
+def _computing(environment: Mapping[str, Any]) -> Facts:
+    return [
+        (
+            "Device",
+            f"{environment.get('device', 'unknown')}, {environment.get('precision', 'unknown precision')}",
+        ),
+        ("Threads", str(environment.get("threads", "unknown"))),
+        ("Memory limit", _megabytes(environment.get("memory_bytes"))),
+    ]
 
 
 def _megabytes(size: int | None) -> str:

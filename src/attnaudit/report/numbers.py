@@ -67,6 +67,13 @@ def interval(number: Number, digits: int = 3) -> str:
     return f"[{decimal(number.low, digits)}, {decimal(number.high, digits)}]"
 
 
+def with_interval(number: Number, digits: int = 3) -> str:
+    """`0.058 [0.053, 0.064]`, without brackets where there is no interval."""
+    if number.low is None or number.high is None:
+        return decimal(number.value, digits)
+    return f"{decimal(number.value, digits)} {interval(number, digits)}"
+
+
 def percent_interval(number: Number) -> str:
     """`94% to 96%`; a dash where there is no interval."""
     if number.low is None or number.high is None:

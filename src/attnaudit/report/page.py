@@ -19,7 +19,7 @@ from attnaudit.card.controls import lead, lines
 from attnaudit.drawing import HEATMAP_STYLE
 from attnaudit.drawing.by_instance import adversary_kind, epsilons, gradient_measure
 from attnaudit.drawing.document import document
-from attnaudit.report import sentences, sheets
+from attnaudit.report import sentences, sheets, trainings
 from attnaudit.report.asked import asked, has_paths, record, spec_text
 from attnaudit.report.examples import examples
 from attnaudit.report.figure_box import FigureBox, figure_box
@@ -57,31 +57,38 @@ def _content(result: Result) -> dict[str, Any]:
     groups = result.groups
     n = len(result.per_instance)
     boxes = {name: figure_box(result, name) for name in _FIGURES}
+    quality = sentences.quality(_quality(found), manifest["data"]["audited_split"], _majority(result))
+    if result.imported and not _quality(found):
+        quality = (
+            "There is nothing to show: this needs both outputs and labels, and the file does not give them."
+        )
     policy = result.policy
     uses = result.uses(policy)
+    sections = _sections(result, found, groups, boxes)
     return {
         "title": f"Attention audit of {manifest['data']['corpus']}",
         "manifest": manifest,
+        "imported": result.imported,
         "n": n,
         "answer": sentences.answer(result.card, n, manifest["data"]["corpus"], uses),
         "uses": uses,
         "questions": _questions(result.card),
         "controls_failed": lead(result.controls),
         "controls": lines(result.controls),
-        "asked": asked(manifest),
+        "asked": asked(manifest, trainings.beside(result.evidence)),
         "quality": {
-            "sentence": sentences.quality(
-                _quality(found), manifest["data"]["audited_split"], _majority(result)
-            ),
+            "sentence": quality,
             "sheet": sheets.scores(found),
-            "figures": [boxes["training"]],
+            "figures": [] if result.imported else [boxes["training"]],
         },
-        "sections": _sections(result, found, groups, boxes),
+        "sections": sections,
+        "place": _places(sections, first=3 if result.imported else 5),
         "examples": examples(result),
         "policy_of_card": policy,
         "other_seeds": any(experiment == "seeds" for experiment, *_ in found),
         "epsilon": epsilons(result).get(adversary_kind(result) or ""),
         "record": record(manifest),
+        "companions": trainings.on_record(result.evidence),
         "spec": spec_text(manifest),
         "has_paths": has_paths(manifest),
     }
@@ -97,6 +104,7 @@ _FIGURES = (
     "adversary_violins",
     "exact_against_search",
     "plausibility",
+    *trainings.FIGURES,
 )
 
 
@@ -166,6 +174,10 @@ def _sections(
             "sheet": sheets.evidence(found, groups),
             "figures": [boxes["plausibility"]],
         }
+    if seen := trainings.representation(found, groups):
+        sections["representation"] = seen
+    if trained := trainings.trainings(found, groups, boxes):
+        sections["trainings"] = trained
     return sections
 
 
@@ -224,6 +236,12 @@ def _adversary(
 
 
 _SEARCHES = {"search": "the paper’s search", "paper": "the search as published"}
+
+
+def _places(sections: Mapping[str, Any], *, first: int) -> dict[str, int]:
+    """The numbers of the sections that are there only where something was run; the others come before them."""
+    there = (name for name in ("removal", "evidence", "representation", "trainings") if name in sections)
+    return {name: number for number, name in enumerate(there, start=first)}
 
 
 def _questions(answers: list[Answer]) -> list[dict[str, Any]]:

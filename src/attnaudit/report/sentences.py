@@ -10,7 +10,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from attnaudit.card import Answer, Policy, Use
-from attnaudit.report.numbers import Number, decimal, group_name, interval, percent, percent_interval
+from attnaudit.report.numbers import (
+    Number,
+    decimal,
+    group_name,
+    interval,
+    percent,
+    percent_interval,
+    with_interval,
+)
 from attnaudit.summary import OVERALL
 from attnaudit.wording import counted, listed, worded
 
@@ -96,7 +104,7 @@ def class_difference(
     by_group: Mapping[str, Number], what: str, *, said: Callable[[Number], str] | None = None
 ) -> str:
     """` Classes differ: …`, where the intervals of the highest and the lowest class do not overlap; else nothing."""
-    said = said or _with_interval
+    said = said or with_interval
     known = {
         group: number
         for group, number in by_group.items()
@@ -229,7 +237,7 @@ def permutation(
         return f"There is nothing to show: the output change is undefined on every text{_reasons(reasons)}."
     text = (
         "Giving the weights to the words at random changes the prediction of the typical text "
-        f"{words(whole, CHANGES)}: its median output change is {_with_interval(whole)}"
+        f"{words(whole, CHANGES)}: its median output change is {with_interval(whole)}"
     )
     if flips is not None and flips.value is not None:
         text += f", and {percent(flips.value)} of the permutations change the predicted class"
@@ -250,7 +258,7 @@ def dispersion(
         return ""
     text = (
         "How far the logit moves when the weights are permuted is exactly how unevenly they are spread times how "
-        f"much the evidence of the words differs; in the typical text it is {_with_interval(whole, 2)} logits "
+        f"much the evidence of the words differs; in the typical text it is {with_interval(whole, 2)} logits "
         "(standard deviation)."
     )
     shares = [share for share in (of_attention, of_evidence) if share is not None and share.value is not None]
@@ -281,7 +289,7 @@ def uniform(tvd: Mapping[str, Number], flipped: Mapping[str, Number]) -> str:
         return "Uniform attention was tried, but no output change is defined."
     text = (
         f"The same weight on every word changes the prediction of the typical text {words(whole, CHANGES)} "
-        f"({_with_interval(whole)})"
+        f"({with_interval(whole)})"
     )
     if flips is not None and flips.value is not None:
         text += f" and the predicted class of {percent(flips.value)} of the texts ({percent_interval(flips)})"
@@ -321,7 +329,7 @@ def adversary(
     if kind in _FOUND:
         text += " The search gives a lower bound: there may be more."
     spans = {group: _span(number, (upper or {}).get(group)) for group, number in mean.items()}
-    return text + class_difference(spans, "ε-max JSD", said=_with_interval if above is None else _between)
+    return text + class_difference(spans, "ε-max JSD", said=with_interval if above is None else _between)
 
 
 def bracket(width: Number | None, certified: Number | None) -> str:
@@ -373,7 +381,7 @@ def published_search(distance: Number | None, epsilon: float | None) -> str:
         return ""
     within = "" if epsilon is None else f" (what counts is ε = {epsilon:g})"
     return (
-        f"With the settings of the published code{within} the search reaches {_with_interval(distance, 2)} nats on "
+        f"With the settings of the published code{within} the search reaches {with_interval(distance, 2)} nats on "
         f"average; {counted(distance.n)}."
     )
 
@@ -392,18 +400,20 @@ def search_gap(
             "which cannot be: one of the two is wrong."
         )
     if solved == "bracket":
-        text = f"{name} stays {_with_interval(gap, 2)} nats below the lower bound on average"
+        text = f"{name} stays {with_interval(gap, 2)} nats below the lower bound on average"
         if gap.value < 0.005:
             text = f"{name} reaches the lower bound to within {decimal(0.005)} nats on average"
             if gap.value < -0.005:
-                text = f"{name} reaches {_with_interval(_negated(gap), 2)} nats beyond the lower bound on average"
+                text = (
+                    f"{name} reaches {with_interval(_negated(gap), 2)} nats beyond the lower bound on average"
+                )
         if beyond > 0.005 and gap.value > -0.005:
             text += f", but goes beyond it on some texts (by up to {decimal(beyond)})"
         return f"{text}; {counted(gap.n)}."
     if gap.value < 0.005:
         return f"{name} finds the optimum to within {decimal(0.005)} nats on average; {counted(gap.n)}."
     return (
-        f"{name} stays {_with_interval(gap, 2)} nats below the exact optimum on average, so numbers "
+        f"{name} stays {with_interval(gap, 2)} nats below the exact optimum on average, so numbers "
         f"that rest on it understate how far attention can go; {counted(gap.n)}."
     )
 
@@ -448,12 +458,12 @@ def selection(
         return ""
     text = (
         "When as many words are picked as people mark on average, the highest by attention agree with the marked "
-        f"ones with a token F1 of {_with_interval(attention, 2)}"
+        f"ones with a token F1 of {with_interval(attention, 2)}"
     )
     if chance is not None and chance.value is not None:
-        text += f"; in a random order it is {_with_interval(chance, 2)}"
+        text += f"; in a random order it is {with_interval(chance, 2)}"
     if annotators is not None and annotators.value is not None:
-        text += f", and between one annotator and another {_with_interval(annotators, 2)}"
+        text += f", and between one annotator and another {with_interval(annotators, 2)}"
     spans = [None if number is None else number.value for number in iou]
     text += f". Whole passages, as IOU F1: {decimal(spans[0], 2)}"
     text += f", at random {decimal(spans[1], 2)}" if spans[1] is not None else ""
@@ -469,13 +479,7 @@ def _agrees(number: Number) -> str:
 
 
 def _mean_tau(number: Number) -> str:
-    return f"mean τ = {_with_interval(number, 2)}"
-
-
-def _with_interval(number: Number, digits: int = 3) -> str:
-    if number.low is None or number.high is None:
-        return decimal(number.value, digits)
-    return f"{decimal(number.value, digits)} {interval(number, digits)}"
+    return f"mean τ = {with_interval(number, 2)}"
 
 
 def _span(lower: Number, upper: Number | None) -> Number:
@@ -492,10 +496,10 @@ def _between(number: Number) -> str:
 def _distance(lower: Number, upper: Number | None) -> str:
     """`0.60 [0.59, 0.61]`; of a bracket `between 0.60 and 0.64 [0.59, 0.65]`."""
     if upper is None or upper.value is None:
-        return _with_interval(lower, 2)
+        return with_interval(lower, 2)
     ends = decimal(lower.value, 2), decimal(upper.value, 2)
     if ends[0] == ends[1]:
-        return _with_interval(_span(lower, upper), 2)
+        return with_interval(_span(lower, upper), 2)
     span = _span(lower, upper)
     said = f"between {ends[0]} and {ends[1]}"
     return said if span.low is None else f"{said} {interval(span, 2)}"

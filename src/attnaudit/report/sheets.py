@@ -51,7 +51,7 @@ def scores(found: Numbers) -> Sheet:
 def agreement(found: Numbers, groups: Sequence[str]) -> Sheet:
     """τ of every pair of measures, by group."""
     rows = []
-    for subject in _subjects(found, "agreement"):
+    for subject in subjects(found, "agreement"):
         for group in groups:
             mean = found.get(("agreement", subject, group, "mean"))
             if mean is None:
@@ -61,7 +61,7 @@ def agreement(found: Numbers, groups: Sequence[str]) -> Sheet:
             rows.append(
                 (
                     f"{worded(a)} ~ {worded(b)}",
-                    _class(group),
+                    class_name(group),
                     decimal(mean.value),
                     interval(mean),
                     decimal(_value(found, "agreement", subject, group, "std")),
@@ -69,11 +69,11 @@ def agreement(found: Numbers, groups: Sequence[str]) -> Sheet:
                     percent(_value(found, "agreement", subject, group, "share_significant_bh")),
                     percent(_value(found, "agreement", subject, group, "share_significant_rarefied")),
                     NONE if ceiling is None else percent(ceiling.value),
-                    *_counts(mean),
+                    *counts(mean),
                 )
             )
-    head = ("mean τ", "95% interval", "std", "p ≤ .05", "adjusted", "of 8 words", "of the ceiling", *_COUNTS)
-    return _grouped("Kendall’s τ-b between measures", ("pair",), head, rows, groups)
+    head = ("mean τ", "95% interval", "std", "p ≤ .05", "adjusted", "of 8 words", "of the ceiling", *COUNTS)
+    return grouped("Kendall’s τ-b between measures", ("pair",), head, rows, groups)
 
 
 def permutation(found: Numbers, groups: Sequence[str]) -> Sheet:
@@ -83,7 +83,7 @@ def permutation(found: Numbers, groups: Sequence[str]) -> Sheet:
         rows += _changes(found, "permutation", "permuted", group, "permuted")
     for group in groups:
         rows += _changes(found, "uniform", "uniform", group, "uniform")
-    for subject in _subjects(found, "permutation"):
+    for subject in subjects(found, "permutation"):
         if subject == "permuted":
             continue
         for group in groups:
@@ -91,10 +91,10 @@ def permutation(found: Numbers, groups: Sequence[str]) -> Sheet:
             if number is not None and number.n + number.undefined:
                 name = subject.replace("permuted, max attention", "permuted, largest weight")
                 rows += [
-                    (name, _class(group), decimal(number.value), interval(number), NONE, *_counts(number))
+                    (name, class_name(group), decimal(number.value), interval(number), NONE, *counts(number))
                 ]
-    head = ("median TVD", "95% interval", "class changed", *_COUNTS)
-    return _grouped("Output change under another attention", ("attention",), head, rows, groups)
+    head = ("median TVD", "95% interval", "class changed", *COUNTS)
+    return grouped("Output change under another attention", ("attention",), head, rows, groups)
 
 
 def dispersion(found: Numbers, groups: Sequence[str]) -> Sheet:
@@ -107,9 +107,9 @@ def dispersion(found: Numbers, groups: Sequence[str]) -> Sheet:
                 continue
             share = found.get(("permutation", subject, group, "share_of_log_variance"), Number(None))
             cells = (decimal(median.value), interval(median), percent(share.value), percent_interval(share))
-            rows.append((name, _class(group), unit, *cells, *_counts(median)))
-    head = ("unit", "median", "95% interval", "share of differences", "95% interval", *_COUNTS)
-    return _grouped("Why permuting matters", ("dispersion",), head, rows, groups)
+            rows.append((name, class_name(group), unit, *cells, *counts(median)))
+    head = ("unit", "median", "95% interval", "share of differences", "95% interval", *COUNTS)
+    return grouped("Why permuting matters", ("dispersion",), head, rows, groups)
 
 
 _DISPERSIONS = {
@@ -122,7 +122,7 @@ _DISPERSIONS = {
 def adversary(found: Numbers, groups: Sequence[str], epsilons: Mapping[str, float] | None = None) -> Sheet:
     """ε-max JSD by kind and group; of a bracket both ends, the upper one beneath. `epsilons`: the ε of each kind."""
     rows: list[tuple[str, ...]] = []
-    for subject in _subjects(found, "adversary"):
+    for subject in subjects(found, "adversary"):
         if subject == "same_weights":  # another question, with a table of its own
             continue
         epsilon = _epsilon(subject, epsilons or {})
@@ -136,24 +136,24 @@ def adversary(found: Numbers, groups: Sequence[str], epsilons: Mapping[str, floa
             rows.append(
                 (
                     name,
-                    _class(group),
+                    class_name(group),
                     decimal(mean.value),
                     interval(mean),
                     decimal(_value(found, "adversary", subject, group, "median_jsd")),
                     *(NONE if share is None else f"{percent(share.value)}" for share in shares),
                     percent(_value(found, "adversary", subject, group, "share_flipped")),
-                    *_counts(mean),
+                    *counts(mean),
                 )
             )
         for group in groups:
             upper = found.get(("adversary", subject, group, "mean_upper_jsd"))
             if upper is not None:
                 above = f"{worded(subject)}, upper bound{epsilon}"
-                row = (above, _class(group), decimal(upper.value), interval(upper))
-                rows.append((*row, *[NONE] * (2 + len(FAR)), *_counts(upper)))
+                row = (above, class_name(group), decimal(upper.value), interval(upper))
+                rows.append((*row, *[NONE] * (2 + len(FAR)), *counts(upper)))
     far_heads = tuple(f"JSD ≥ {far:g}" for far in FAR)
-    head = ("mean JSD", "95% interval", "median", *far_heads, "class changed", *_COUNTS)
-    return _grouped("ε-max JSD (nats)", ("adversary",), head, rows, groups)
+    head = ("mean JSD", "95% interval", "median", *far_heads, "class changed", *COUNTS)
+    return grouped("ε-max JSD (nats)", ("adversary",), head, rows, groups)
 
 
 def bracket(found: Numbers, groups: Sequence[str]) -> Sheet:
@@ -165,8 +165,8 @@ def bracket(found: Numbers, groups: Sequence[str]) -> Sheet:
         if width is None or certified is None:
             continue
         cells = (decimal(width.value), interval(width), percent(certified.value), percent_interval(certified))
-        rows.append((_class(group), *cells, *_counts(width)))
-    head = ("mean width", "95% interval", "within 1%", "95% interval", *_COUNTS)
+        rows.append((class_name(group), *cells, *counts(width)))
+    head = ("mean width", "95% interval", "within 1%", "95% interval", *COUNTS)
     caption = "How far the certified bounds lie apart (nats)"
     if len(groups) > 1:
         return Sheet(f"{caption}, by predicted class", ("class", *head), tuple(rows))
@@ -184,7 +184,7 @@ def same_weights(found: Numbers, groups: Sequence[str], epsilon: float | None = 
         shares = [found.get(("adversary", "same_weights", group, f"share_jsd_from_{far:g}")) for far in FAR]
         rows.append(
             (
-                _class(group),
+                class_name(group),
                 decimal(lower.value),
                 interval(lower),
                 decimal(upper.value),
@@ -192,7 +192,7 @@ def same_weights(found: Numbers, groups: Sequence[str], epsilon: float | None = 
                 decimal(_value(found, "adversary", "same_weights", group, "median_jsd")),
                 *(NONE if share is None else percent(share.value) for share in shares),
                 percent(_value(found, "adversary", "same_weights", group, "share_certified")),
-                *_counts(lower),
+                *counts(lower),
             )
         )
     far_heads = tuple(f"JSD ≥ {far:g}" for far in FAR)
@@ -201,15 +201,13 @@ def same_weights(found: Numbers, groups: Sequence[str], epsilon: float | None = 
     caption = f"The same weights on other words, furthest JSD (nats){asked}"
     if len(groups) > 1:
         caption += ", by predicted class"
-    return Sheet(
-        caption, ("class" if len(groups) > 1 else "group", *head, "within 1%", *_COUNTS), tuple(rows)
-    )
+    return Sheet(caption, ("class" if len(groups) > 1 else "group", *head, "within 1%", *COUNTS), tuple(rows))
 
 
 def removal(found: Numbers, groups: Sequence[str]) -> Sheet:
     """What became of the decision when words were taken away in each order, by group; the ways to do so together."""
     rows = []
-    pairs = [subject.rsplit(", ", 1) for subject in _subjects(found, "erasure")]
+    pairs = [subject.rsplit(", ", 1) for subject in subjects(found, "erasure")]
     orderings = list(dict.fromkeys(ordering for ordering, _ in pairs))
     for ordering, operator in sorted(pairs, key=lambda pair: orderings.index(pair[0])):
         subject = f"{ordering}, {operator}"
@@ -223,17 +221,17 @@ def removal(found: Numbers, groups: Sequence[str]) -> Sheet:
                 (
                     worded(ordering),
                     _REMOVED.get(operator, operator),
-                    _class(group),
+                    class_name(group),
                     percent(sooner.value),
                     percent_interval(sooner),
                     percent(flip.value),
                     decimal(of("mean_comprehensiveness").value),
                     decimal(of("mean_sufficiency").value),
-                    *_counts(flip),
+                    *counts(flip),
                 )
             )
     head = ("sooner than random", "95% interval", "words until it flips", "comprehensiveness", "sufficiency")
-    return _grouped("Words taken away", ("order", "words"), (*head, *_COUNTS), rows, groups)
+    return grouped("Words taken away", ("order", "words"), (*head, *COUNTS), rows, groups)
 
 
 _REMOVED = {
@@ -247,24 +245,24 @@ _REMOVED = {
 def evidence(found: Numbers, groups: Sequence[str]) -> Sheet:
     """How well each measure finds the known evidence, by group; a random order and other annotators last."""
     rows = []
-    for subject in sorted(_subjects(found, "plausibility"), key=(CHANCE, ANNOTATORS).__contains__):
+    for subject in sorted(subjects(found, "plausibility"), key=(CHANCE, ANNOTATORS).__contains__):
         for metric in METRICS:
             for group in groups:
                 number = found.get(("plausibility", subject, group, metric))
                 if number is not None:
                     name = _NOT_MEASURES.get(subject, worded(subject))
-                    row = (name, worded(metric), _class(group), decimal(number.value), interval(number))
-                    rows.append((*row, *_counts(number)))
-    head = ("mean", "95% interval", *_COUNTS)
-    return _grouped("Known evidence found", ("measure", "score"), head, rows, groups)
+                    row = (name, worded(metric), class_name(group), decimal(number.value), interval(number))
+                    rows.append((*row, *counts(number)))
+    head = ("mean", "95% interval", *COUNTS)
+    return grouped("Known evidence found", ("measure", "score"), head, rows, groups)
 
 
 _NOT_MEASURES = {CHANCE: "a random order", ANNOTATORS: "another annotator"}
 
-_COUNTS = ("texts", "undefined")
+COUNTS = ("texts", "undefined")
 
 
-def _grouped(
+def grouped(
     caption: str,
     headers: tuple[str, ...],
     head: tuple[str, ...],
@@ -294,10 +292,11 @@ def _changes(found: Numbers, experiment: str, subject: str, group: str, name: st
     flipped = percent(flips.value)
     if flips.low is not None:
         flipped += f" ({percent_interval(flips)})"
-    return [(name, _class(group), decimal(tvd.value), interval(tvd), flipped, *_counts(tvd))]
+    return [(name, class_name(group), decimal(tvd.value), interval(tvd), flipped, *counts(tvd))]
 
 
-def _subjects(found: Numbers, experiment: str) -> list[str]:
+def subjects(found: Numbers, experiment: str) -> list[str]:
+    """The subjects of an experiment, in the order of the summary."""
     return list(dict.fromkeys(subject for e, subject, _, _ in found if e == experiment))
 
 
@@ -306,12 +305,13 @@ def _value(found: Numbers, *key: str) -> float | None:
     return None if number is None else number.value
 
 
-def _class(group: str) -> str:
+def class_name(group: str) -> str:
     """`all texts`, or the class as the column under `class` has it."""
     return group_name(group).removeprefix("predicted ")
 
 
-def _counts(number: Number) -> tuple[str, str]:
+def counts(number: Number) -> tuple[str, str]:
+    """The cells under `texts` and `undefined`."""
     return f"{number.n:,}", f"{number.undefined:,}"
 
 

@@ -98,6 +98,8 @@ def _score(store: Path, corpus: str, metric: str) -> float | None:
         except AuditError:
             continue  # another version's, or damaged: it gives no score
         asked = manifest["spec"]
+        if "imported" in manifest["model"]:
+            continue  # scores without their model
         main = (asked["model"].get("encoder"), asked["model"].get("attention")) == ("bilstm", "additive")
         whole = asked["limit"] is None and asked["train"]["epochs"] is None
         whole = whole and asked["task"].get("preparation", "paper-1") == "paper-1"

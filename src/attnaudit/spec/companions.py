@@ -11,8 +11,8 @@ from attnaudit.errors import SpecError, unknown_name
 from attnaudit.spec import faults
 from attnaudit.spec.strict import Strict
 
-KINDS = ("uniform", "guide", "imitation", "deception")
-"""What can be asked for besides seeds and controls, in the order of a reader."""
+KINDS = ("uniform", "guide", "imitation", "deception", "controls")
+"""What can be asked for besides seeds and the generated controls, in the order of a reader."""
 
 WEIGHTS = (0.0, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
 """λ of the imitations when none are given: from no pull away from the attention to one that costs the predictions."""
@@ -39,7 +39,7 @@ class Companions(Strict):
     kinds: Annotated[tuple[str, ...], AfterValidator(_known)] = Field(
         (),
         description="uniform (attention that stays uniform, from each seed), guide (token-wise models with given "
-        "attention, from each seed), imitation, deception",
+        "attention, from each seed), imitation, deception, controls (in real text as well: `sst_wiki` and `pronoun`)",
     )
     imitation: Annotated[tuple[_Weight, ...], AfterValidator(_once)] = Field(
         WEIGHTS, description="λ of each imitation"

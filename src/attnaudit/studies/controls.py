@@ -50,6 +50,18 @@ class Known:
 
 _QUESTIONS = {"counterfactuals": ["permuted", "same_weights"]}
 
+# That weights can be re-assigned with the same prediction is a fact of such read-outs, wherever the evidence is.
+_SHOWN: Mapping[str, Verdict] = {
+    "agreement": "supported",
+    "exclusiveness": "not supported",
+    "removal": "supported",
+}
+_HIDDEN: Mapping[str, Verdict] = {
+    "agreement": "not supported",
+    "exclusiveness": "not supported",
+    "removal": "not supported",
+}
+
 CONTROLS: tuple[Known, ...] = (
     Known(
         "positive",
@@ -61,7 +73,7 @@ CONTROLS: tuple[Known, ...] = (
             "model": {"encoder": "average", "embedding": 64, "hidden": 64},
             "train": {"epochs": 8, "learning_rate": 0.003},
         },
-        {"agreement": "supported", "exclusiveness": "not supported", "removal": "supported"},
+        _SHOWN,
     ),
     Known(
         "negative",
@@ -72,9 +84,43 @@ CONTROLS: tuple[Known, ...] = (
             "model": {"encoder": "bilstm", "embedding": 32, "hidden": 32},
             "train": {"epochs": 8, "learning_rate": 0.01, "goal": {"name": "hide", "weight": 1.0}},
         },
-        {"agreement": "not supported", "exclusiveness": "not supported", "removal": "not supported"},
+        _HIDDEN,
     ),
 )
+
+
+def _hard(task: str, **train: Any) -> dict[str, Any]:
+    encoder = "bilstm" if "goal" in train else "average"
+    return {
+        **_QUESTIONS,
+        "task": task,
+        "limit": 400,
+        "model": {"encoder": encoder, "embedding": 64, "hidden": 64},
+        "train": {"epochs": 4, "learning_rate": 0.003, **train},
+    }
+
+
+HARDER: tuple[Known, ...] = (
+    Known(
+        "pronouns, attended",
+        "Sentences of biographies, where pronouns tell a man's from a woman's; a token-wise model attends to them.",
+        _hard("pronoun"),
+        _SHOWN,
+    ),
+    Known(
+        "pronouns, hidden",
+        "The same sentences; a recurrent model was trained to attend to anything but the pronouns.",
+        _hard("pronoun", goal={"name": "hide", "weight": 1.0}),
+        _HIDDEN,
+    ),
+    Known(
+        "reviews, hidden",
+        "Sentences of reviews with an unrelated one behind each; a recurrent model attends to that one, by training.",
+        _hard("sst_wiki", goal={"name": "hide", "weight": 1.0}),
+        _HIDDEN,
+    ),
+)
+"""The same in real text, `sst_wiki` and `pronoun` (Pruthi et al. 2020), where other words hint at the label too."""
 
 
 def place(store: str | Path) -> Path:

@@ -15,11 +15,12 @@ from typing import Any
 
 import pyarrow as pa
 
+from attnaudit import machine
 from attnaudit import memory as limits
-from attnaudit import record
 from attnaudit import store as stored
-from attnaudit.companions import BASE, compared, hidden_mass
+from attnaudit.companions import compared, hidden_mass
 from attnaudit.core import Progress, silent
+from attnaudit.entries import AUDITED
 from attnaudit.errors import SpecError, StoreError
 from attnaudit.result import Result
 from attnaudit.spec import NUMBERS_VERSION, Attentive, Hide, Imitate, Measure, Spec
@@ -55,7 +56,7 @@ def plan(base: Spec, folder: Path, asked: Companions) -> list[Training]:
         SpecError: the model of the run was not trained by its spec, or to imitate another, so that nothing can be
             trained like it.
     """
-    if asked.seeds == 1 and not asked.kinds:
+    if asked.seeds == 1 and not {*asked.kinds} - {"controls"}:
         return []
     if not isinstance(base.model, Attentive):
         raise SpecError(
@@ -91,7 +92,7 @@ def plan(base: Spec, folder: Path, asked: Companions) -> list[Training]:
     if "deception" in asked.kinds:
         found.append(Training("deception", "hiding", variant({}, first, goal=Hide(words=asked.hide))))
     if "guide" in asked.kinds:
-        sources = {"base": {"guide": str(folder)}, "uniform": _UNIFORM, "own": {"guide": None}}
+        sources = {AUDITED: {"guide": str(folder)}, "uniform": _UNIFORM, "own": {"guide": None}}
         found += [_guide(variant, name, source, s) for name, source in sources.items() for s in seeds]
     return found
 
@@ -142,9 +143,14 @@ def gather(
         progress: told how far each training has come, under its name.
 
     Raises:
-        SpecError: nothing can be trained like the model of this run.
+        SpecError: nothing can be trained like the model of this run, or there is none.
         StoreError: the run folder cannot be written.
     """
+    if result.imported:
+        raise SpecError(
+            f"{result.folder}: holds imported scores without their model, so nothing can be trained beside it; "
+            "`attnaudit run` trains and audits a model, and then its companions"
+        )
     before = result.evidence or {}
     if before:
         asked = asked.with_earlier(Companions.parse(before["asked"]))
@@ -165,8 +171,10 @@ def gather(
         )
     gathered = _gathered(before, asked)
     cache = controls.place(store)
-    ready = {one.name: _known_answers(one, cache, before) for one in controls.CONTROLS if asked.controls}
-    missing = [one for one in controls.CONTROLS if one.name in ready and ready[one.name] is None]
+    known = controls.CONTROLS if asked.controls else ()
+    known += controls.HARDER if "controls" in asked.kinds else ()
+    ready = {one.name: _known_answers(one, cache, before) for one in known}
+    missing = [one for one in known if ready[one.name] is None]
     # An imitation that was gathered is needed again only for a guide that was not.
     imitations = [one for one in planned if one.kind == "imitation" and "guide" in asked.kinds]
     guides = {one.name: _guided_by(one, Path(), base) for one in imitations}
@@ -312,7 +320,7 @@ def _write(
             for stage, parts in _stages(result, training, source, asked):
                 for number, rows in enumerate(parts):
                     draft.write("diagnostic", f"{place:03d}-{stage}", number, rows)
-        draft.finish({**record.made(), **about}, replace=True)
+        draft.finish({**machine.made(), **about}, replace=True)
 
 
 def _entry(training: Training, source: Path | _Earlier) -> Mapping[str, Any]:
@@ -331,7 +339,7 @@ def _stages(
 ) -> Iterator[tuple[str, Iterator[pa.Table]]]:
     """What a training says of the run, a table for each part of the run."""
     kind, subject = training.kind, training.subject
-    masses = {f"hidden-{one}": one for one in (BASE, subject)} if kind == "deception" else {}
+    masses = {f"hidden-{one}": one for one in (AUDITED, subject)} if kind == "deception" else {}
     if isinstance(source, _Earlier):
         yield from ((stage, _again(result, source, stage)) for stage in (kind, *masses))
         return

@@ -56,12 +56,12 @@ def file(spec: specs.File, seed: int, classes: Sequence[str] | None = None) -> C
     def rows() -> Iterator[Row]:
         for split, path in paths.items():
             part = split if several else WHOLE
-            stem = _stem(path)
+            name = stem(path)
             for number, values in _records(path, tuple(columns.values()), faults):
                 value = dict(zip(columns, values, strict=True))
-                place = f"{path.name}, {_unit(path)} {number}"
+                place = f"{path.name}, {unit(path)} {number}"
                 own = _split(value["split"], place, faults) if "split" in value else part
-                identity = f"{stem}/{split}/{number:06d}" if several else f"{stem}/{number:06d}"
+                identity = f"{name}/{split}/{number:06d}" if several else f"{name}/{number:06d}"
                 if own:
                     yield Row(place, identity, own, value["text"], value["label"], value.get("query"))
 
@@ -206,7 +206,7 @@ def _records(
         case ".tsv":
             yield from delimited(path, "\t", columns, faults)
         case ".parquet":
-            yield from _parquet(path, columns)
+            yield from parquet_rows(path, columns)
         case _:
             yield from _objects(path, columns)
 
@@ -241,19 +241,38 @@ def _objects(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, tuple[
         raise DataError(message)
 
 
-def _parquet(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[int, tuple[object, ...]]]:
+def parquet_rows(
+    path: Path, columns: Sequence[str], *, optional: Sequence[str] = (), at_once: int = 8192
+) -> Iterator[tuple[int, tuple[object, ...]]]:
+    """Number and values of each row of a Parquet file, of the columns that are wanted.
+
+    Args:
+        path: the file.
+        columns: those that must be there …
+        optional: … and those that may be; the values of one that is not are None.
+        at_once: rows that are decoded together.
+
+    Raises:
+        DataError: the file cannot be read, or a column is missing or there twice.
+    """
     try:
         with pyarrow.parquet.ParquetFile(path) as table:
             if message := missing_columns(columns, table.schema_arrow.names, path.name):
                 raise DataError(message)
-            for column in columns:
+            wanted = [
+                *dict.fromkeys(columns),
+                *(name for name in optional if name in table.schema_arrow.names),
+            ]
+            for column in wanted:
                 if table.schema_arrow.names.count(column) > 1:
                     raise DataError(
                         f"{path.name}: two columns are called `{column}`; give each a name of its own"
                     )
             number = 0
-            for batch in table.iter_batches(batch_size=8192, columns=list(dict.fromkeys(columns))):
-                for values in zip(*(batch.column(column).to_pylist() for column in columns), strict=True):
+            for batch in table.iter_batches(batch_size=at_once, columns=wanted):
+                lists = {column: batch.column(column).to_pylist() for column in wanted}
+                nothing = [None] * len(batch)
+                for values in zip(*(lists.get(name, nothing) for name in (*columns, *optional)), strict=True):
                     number += 1
                     yield number, values
     except DataError:
@@ -278,12 +297,13 @@ def _suffix(path: Path) -> str:
     return inner if inner in _TEXT else (suffixes or [""])[-1]
 
 
-def _stem(path: Path) -> str:
+def stem(path: Path) -> str:
     """The name of the file without `.csv`, `.jsonl.gz` and the like."""
     return Path(path.stem).stem if path.suffix.casefold() == ".gz" else path.stem
 
 
-def _unit(path: Path) -> str:
+def unit(path: Path) -> str:
+    """What a record of the file is called in messages."""
     return "row" if _suffix(path) == ".parquet" else "line"
 
 

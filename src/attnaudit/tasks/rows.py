@@ -253,7 +253,7 @@ def _checked(row: Row, faults: Faults, *, paired: bool) -> tuple[dict[str, str] 
                 empty.append(field)
             case str() if not value.strip():
                 empty.append(field)
-            case str() if _storable(value):
+            case str() if storable(value):
                 if fields is not None:
                     fields[field] = value
             case str():
@@ -266,7 +266,7 @@ def _checked(row: Row, faults: Faults, *, paired: bool) -> tuple[dict[str, str] 
         label = class_name(row.label)
         if label is None:
             empty.append("label")
-        elif not _storable(label):
+        elif not storable(label):
             faults.add(f"the label {_HALF_A_PAIR}", row.place)
             label = None
     except TypeError as error:
@@ -275,7 +275,8 @@ def _checked(row: Row, faults: Faults, *, paired: bool) -> tuple[dict[str, str] 
     return fields, label, f"{listed} {'are' if len(empty) > 1 else 'is'} empty" if empty else ""
 
 
-def _storable(text: str) -> bool:
+def storable(text: str) -> bool:
+    """Whether a UTF-8 file can hold the text: no half of a surrogate pair is in it."""
     if text.isascii():
         return True
     try:

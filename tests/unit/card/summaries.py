@@ -36,6 +36,7 @@ def supported(group: str, other_seeds: int = 5, pairs: int = 5) -> dict[tuple[st
         ("guide", "uniform", group, "score"): (0.8, 0.79, 0.81, 200),
         ("guide", "own", group, "score"): (0.82, 0.81, 0.83, 200),
         ("erasure", "attention, renormalise", group, "sooner_than_random"): (0.9, 0.88, 0.92, 200),
+        ("erasure", "attention, delete", group, "sooner_than_random"): (0.91, 0.89, 0.93, 200),
         ("erasure", "gradient_detached, renormalise", group, "sooner_than_random"): (0.95, 0.94, 0.96, 200),
     }
     if group == "overall":
@@ -67,3 +68,4 @@ LOST = ("uniform model", "uniform model", "overall", "score_difference")
 SEEDS = ("seeds", "other seeds", "overall", "share_of_permuted")
 GUIDE = ("guide", "base above uniform", "overall", "score_difference")
 SOONER = ("erasure", "attention, renormalise", "overall", "sooner_than_random")
+DELETED = ("erasure", "attention, delete", "overall", "sooner_than_random")

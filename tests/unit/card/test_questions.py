@@ -8,6 +8,7 @@ from attnaudit.spec.policy import QUESTIONS
 from attnaudit.stats.inference import Estimate
 from tests.unit.card.summaries import (
     CEILING,
+    DELETED,
     GRADIENT,
     GROUPS,
     GUIDE,
@@ -42,7 +43,8 @@ def test_all_clear() -> None:
         ("necessity", LOST, (0.02, 0.01, 0.03, 5), (0.0, -0.01, 0.009, 5), "the model loses"),
         ("consistency", SEEDS, (0.4, 0.3, 0.499, 200), (0.6, 0.5, 0.7, 200), "The attention of 5 other seeds"),
         ("consistency", GUIDE, (0.02, 0.001, 0.03, 200), (-0.01, -0.02, 0.0, 200), "A guide that reads"),
-        ("removal", SOONER, (0.8, 0.75, 0.85, 200), (0.5, 0.4, 0.74, 200), "Taken away in order of attention"),
+        ("removal", SOONER, (0.8, 0.75, 0.85, 200), (0.5, 0.4, 0.74, 200), "Losing their attention in order of it"),
+        ("removal", DELETED, (0.8, 0.75, 0.85, 200), (0.5, 0.4, 0.74, 200), "Deleted in order of attention"),
     ],
 )  # fmt: skip
 def test_a_number_across_its_threshold(question, key, over, under, said) -> None:
@@ -89,6 +91,15 @@ def test_the_other_number_is_named_beside_the_worst() -> None:
     assert "Gradient (detached): τ = 0.55, 92% of it." in answer("agreement").sentence
     assert "0.830 with this attention, 0.800 with uniform weights" in answer("consistency").sentence
     assert "on 97% of the texts" in answer("consistency").sentence
+    removal = answer("removal", {DELETED: (0.5, 0.4, 0.6, 200)}).sentence
+    assert removal.startswith(
+        "Deleted in order of attention, with the text encoded anew, words change the decision"
+    )
+    assert "The other number clears what is asked: losing their attention in order of it, words" in removal
+    open_ = answer("removal", {DELETED: (None, None, None, 0)}).sentence
+    assert open_.startswith(
+        "Deleted in order of attention, with the text encoded anew, words change no decision"
+    )
 
 
 def test_permuting_alone_decides_where_the_same_weights_say_nothing() -> None:
@@ -117,7 +128,11 @@ def test_half_of_consistency_can_only_speak_against_it(missing, key) -> None:
 
 
 def test_what_was_run_for_no_group_is_said_once_with_what_to_do() -> None:
-    gone = {(key[0], key[1], group, key[3]): None for group in GROUPS for key in (LOST, SEEDS, GUIDE, SOONER)}
+    gone = {
+        (key[0], key[1], group, key[3]): None
+        for group in GROUPS
+        for key in (LOST, SEEDS, GUIDE, SOONER, DELETED)
+    }
     answers = card(summary(gone, groups=GROUPS), GROUPS)
     not_run = [a for a in answers if a.verdict == "not run"]
     assert [(a.question, a.group) for a in not_run] == [
@@ -135,8 +150,11 @@ def test_undefined_numbers_are_open() -> None:
         ("consistency", SEEDS),
         ("consistency", GUIDE),
         ("removal", SOONER),
+        ("removal", DELETED),
     ):
         assert answer(question, {key: nothing}).verdict == "undetermined", question
+    neither = answer("removal", {SOONER: nothing, DELETED: nothing})
+    assert (neither.verdict, neither.sentence[:34]) == ("undetermined", "No order of removal changes any de")
 
 
 def test_the_sentence_says_what_the_interval_is_over() -> None:

@@ -2,7 +2,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from scipy.stats import kendalltau
+from scipy.stats import gaussian_kde, kendalltau
 
 from attnaudit.drawing import FIGURES
 from attnaudit.drawing.export import svg
@@ -13,7 +13,7 @@ from tests.unit.report.small_run import FORMS, small_run
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    return small_run(tmp_path_factory.mktemp("run"), n=60, evidence=True)
+    return small_run(tmp_path_factory.mktemp("run"), n=60, evidence=True, companions=2)
 
 
 def test_every_figure_has_data_and_can_be_drawn(run):
@@ -126,6 +126,10 @@ def test_plausibility_is_the_mean_over_texts(run):
     ]
     assert row["value"] == pytest.approx(np.mean(values), abs=1e-6)
     assert row["low"] <= row["value"] <= row["high"]
+    assert {row["metric"] for row in rows} == {"precision_at_k", "average_precision", "token_f1", "iou_f1"}
+    assert "chance" not in {row["measure"] for row in rows}
+    chance = {row["metric"]: row["chance"] for row in rows}
+    assert 0 < chance["precision_at_k"] < chance["average_precision"] < 1
 
 
 def test_scatter_holds_each_text_once(run):
@@ -253,3 +257,56 @@ def test_a_class_keeps_its_colour_where_the_other_is_empty(tmp_path):
 @pytest.mark.parametrize("paper", ["#ffffff", "#14181d"])
 def test_colours_can_be_seen_on_light_and_dark_pages(paper):
     assert min(contrast(colour, paper) for colour in PALETTE) >= 3
+
+
+def test_seeds_are_drawn_as_means_over_seeds_beside_chance_and_the_adversary(run):
+    table = FIGURES["seeds"].data(run)
+    assert list(dict.fromkeys(table["attention"].to_pylist())) == [
+        "other seeds",
+        "other seeds, words at random",
+        "furthest with the same output (ε-max)",
+    ]
+    found = run.per_instance.diagnostic
+    near = np.mean([found["seeds", f"seed {k}", "attention_jsd"] for k in (1, 2)], axis=0)
+    rows = table.filter(pc.field("attention") == "other seeds")
+    expected = gaussian_kde(near)(rows["jsd"].to_numpy())
+    expected /= np.trapezoid(expected, rows["jsd"].to_numpy())
+    assert rows["density"].to_numpy() == pytest.approx(expected, abs=1e-4)
+    assert set(rows["n"].to_pylist()) == {60}
+
+
+def test_seeds_without_an_adversary_or_by_a_bracket(tmp_path):
+    alone = FIGURES["seeds"].data(small_run(tmp_path, counterfactuals=("permuted",), companions=1))
+    assert set(alone["attention"].to_pylist()) == {"other seeds", "other seeds, words at random"}
+    bracket = small_run(tmp_path, name="bracket", companions=1, **FORMS["three_classes"])
+    names = set(FIGURES["seeds"].data(bracket)["attention"].to_pylist())
+    assert "furthest with the same output (ε-max), lower bound" in names
+    assert len(FIGURES["seeds"].data(small_run(tmp_path, name="none"))) == 0
+
+
+def test_imitations_stand_in_the_order_of_lambda_with_seeds_as_the_yardstick(run):
+    table = FIGURES["imitation"].data(run)
+    assert table["weight"].to_pylist() == [0.0, 0.001, 0.01, None]
+    assert table["models"].to_pylist() == ["imitations"] * 3 + ["other seeds"]
+    for row in table.to_pylist()[:3]:
+        jsd = run.per_instance.diagnostic["imitation", f"weight {row['weight']:g}", "attention_jsd"]
+        assert row["jsd"] == pytest.approx(jsd.mean(), abs=1e-6)
+        assert row["jsd_low"] < row["jsd"] < row["jsd_high"]
+    assert "The square" in FIGURES["imitation"].note(table)
+    drawn = svg(FIGURES["imitation"].draw(table), 400)
+    for label in (">0<", ">0.001<", ">0.01<"):
+        assert label in drawn
+
+
+def test_imitations_that_lie_together_share_a_label(run):
+    table = FIGURES["imitation"].data(run)
+    together = table.slice(0, 1).to_pylist() * 3
+    rows = [{**row, "weight": weight} for row, weight in zip(together, (0.0, 0.1, 0.2), strict=True)]
+    drawn = svg(FIGURES["imitation"].draw(pa.Table.from_pylist(rows, table.schema)), 400)
+    assert "0 to 0.2" in drawn
+
+
+def test_imitations_without_seeds_have_no_yardstick(run):
+    table = FIGURES["imitation"].data(run).slice(0, 3)
+    assert FIGURES["imitation"].note(table) == ""
+    assert svg(FIGURES["imitation"].draw(table), 400).startswith("<svg")

@@ -4,10 +4,11 @@ The numbers mean nothing. They are drawn with a fixed seed, and each argument ta
 one thing strange, so that a test says what it is about.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from attnaudit import store, tables
 from attnaudit.result import Result
@@ -57,9 +58,15 @@ def small_run(
     corpus: str = "small",
     field: str | None = None,
     queries: Sequence[str] | None = None,
+    companions: int = 0,
+    failed: Mapping[str, str] | None = None,
     seed: int = 0,
 ) -> Result:
-    """A finished run in `folder`, opened. `field` names what is read beside the text, `queries` are what it holds."""
+    """A finished run in `folder`, opened. `field` names what is read beside the text, `queries` are what it holds.
+
+    With `companions`, so many other seeds and one of each other kind of training beside it (uniform and guide from
+    each seed); `failed` are those that are said to have failed.
+    """
     rng = np.random.default_rng(seed)
     if texts is None:
         texts = [list(rng.choice(WORDS, rng.integers(4, 9))) for _ in range(n)]
@@ -147,8 +154,85 @@ def small_run(
             draft.write("training", "training", 0, _training(metric))
         manifest = _manifest(name, corpus, classes, n, measures, counterfactuals, keep_text, warnings)
         manifest["model"] |= {"attended": "text" if field is None else "passage", "query": field}
+        if companions:
+            draft.write("diagnostic", "representation", 0, _representation(ids, texts, weights, rng))
         draft.finish(manifest)
+    if companions:
+        _trained_beside(folder / name, ids, given, len(classes), companions, failed or {}, rng)
     return Result.open(folder / name)
+
+
+LAMBDAS = (0.0, 0.001, 0.01)
+
+
+def _representation(ids, texts, weights, rng):
+    entropy = [float(-(w * np.log(w)).sum()) for w in weights]
+    quantities = {"attention_entropy": entropy, "conicity": rng.uniform(0.4, 0.6, len(ids))}
+    quantities |= {"punctuation_mass": np.full(len(ids), 0.1), "special_mass": np.zeros(len(ids))}
+    return _diagnostic(ids, "representation", "base", quantities)
+
+
+def _diagnostic(ids, kind, subject, quantities):
+    return pa.concat_tables(
+        tables.build(
+            "diagnostic",
+            {
+                "instance_id": ids,
+                "kind": kind,
+                "subject": subject,
+                "quantity": quantity,
+                "value": list(values),
+                "status": "ok",
+            },
+        )
+        for quantity, values in quantities.items()
+    )
+
+
+def _trained_beside(folder, ids, given, n_classes, others, failed, rng):
+    """The folder `evidence` of a run. The larger λ, the further attention and outputs of an imitation."""
+
+    def other(jsd, tvd, right=0.9):
+        drawn = np.where(rng.random(len(ids)) < right, given, rng.integers(0, n_classes, len(ids)))
+        near = np.abs(rng.normal(jsd, 0.02, len(ids)))
+        quantities = {"prediction": drawn.astype(float), "output_tvd": rng.uniform(0, 2 * tvd, len(ids))}
+        return quantities | {"attention_jsd": near, "permuted_jsd": near + 0.2}
+
+    seeds = [f"seed {k}" for k in range(others + 1)]
+    made = [("seeds", seed, other(0.1, 0.05)) for seed in seeds[1:]]
+    made += [("uniform", seed, other(0.3, 0.2, 0.5)) for seed in seeds]
+    made += [
+        ("imitation", f"weight {weight:g}", other(0.1 + 0.15 * k, 0.01 + 0.03 * k))
+        for k, weight in enumerate(LAMBDAS)
+    ]
+    made += [("deception", "hiding", other(0.4, 0.1) | {"hidden_mass": np.full(len(ids), 0.01)})]
+    made += [
+        ("guide", f"{source}, {seed}", other(0.2, 0.1, right))
+        for source, right in (("base", 0.9), ("uniform", 0.3), ("own", 0.8))
+        for seed in seeds
+    ]
+    made += [("guide", f"imitation weight {weight:g}, {seeds[0]}", other(0.2, 0.1)) for weight in LAMBDAS]
+    about = {
+        "of": store.read_manifest(folder)["manifest_sha256"],
+        "asked": {
+            "seeds": others + 1,
+            "kinds": ["uniform", "guide", "imitation", "deception"],
+            "imitation": list(LAMBDAS),
+            "hide": ["<b>film</b>"],
+        },
+        "trainings": [
+            {"kind": kind, "subject": subject, "run": f"small-{k:02d}", "training_seconds": 1.5}
+            for k, (kind, subject, _) in enumerate(made)
+        ],
+        "failed": dict(failed),
+        "controls": [],
+    }
+    with store.draft(folder, store.EVIDENCE, about, replace=True) as draft:
+        for k, (kind, subject, quantities) in enumerate(made):
+            draft.write("diagnostic", f"{k:03d}-{kind}", 0, _diagnostic(ids, kind, subject, quantities))
+        hidden = _diagnostic(ids, "deception", "base", {"hidden_mass": rng.uniform(0.2, 0.4, len(ids))})
+        draft.write("diagnostic", "base-hidden", 0, hidden)
+        draft.finish(about, replace=True)
 
 
 def _counterfactual(kind, ids, weights, draws, defined, rng):

@@ -293,6 +293,18 @@ def test_evidence_without_attention_or_values():
     assert "nothing to show" in sentences.evidence({"attention": Number(None)}, None, {})
 
 
+def test_a_selection_stands_between_chance_and_people():
+    iou = [narrow(0.18), narrow(0.03), narrow(0.27)]
+    said = sentences.selection(*(narrow(value, width=0.01) for value in (0.34, 0.12, 0.42)), iou=iou)
+    assert "a token F1 of 0.34 [0.33, 0.35]; in a random order it is 0.12 [0.11, 0.13]" in said
+    assert "between one annotator and another 0.42 [0.41, 0.43]." in said
+    assert said.endswith("IOU F1: 0.18, at random 0.03, between annotators 0.27.")
+    alone = sentences.selection(narrow(0.34), narrow(0.12), None, iou=[narrow(0.18), narrow(0.03), None])
+    assert "annotator" not in alone
+    assert alone.endswith("at random 0.03.")
+    assert sentences.selection(None, narrow(0.1), None, iou=[None, None, None]) == ""
+
+
 def test_quality_is_held_against_the_most_frequent_class():
     good = sentences.quality({"accuracy": narrow(0.8), "roc_auc": narrow(0.9)}, "test", 0.6)
     assert "right on 80% of 100 texts of the test split; ROC-AUC 0.900." in good
