@@ -503,9 +503,8 @@ def test_nothing_is_said_of_deleting_where_it_was_not_asked() -> None:
 def test_the_removal_verdict_follows_the_numbers(flips: tuple[float, float], expected: str) -> None:
     """Against random flips at .4, .6, .7, .8 a flip at .1 is sooner than all, at .65 than half, at .9 than none."""
     draws = [[0.4, 0.6, 0.7, 0.8]] * 80
-    given = stored(instances=instances([0, 0, 1, 1] * 20)) | {
-        "erasure": erased(attention=list(flips) * 40, random=draws)
-    }
+    both = [erased(how, attention=list(flips) * 40, random=draws) for how in ("renormalise", "delete")]
+    given = stored(instances=instances([0, 0, 1, 1] * 20)) | {"erasure": pa.concat_tables(both)}
     answers = card(summarise(given, ["no", "yes"]), ("overall", "predicted no"))
     removal = [answer for answer in answers if answer.question == "removal"]
     assert [answer.group for answer in removal] == ["overall", "predicted no"]

@@ -130,7 +130,8 @@ def answer_by(question: str, group: str, parts: Sequence[Part], beside: str = ""
     sentence = f"{worst.before}{worst.said}{worst.after}"
     for other in parts:
         if other is not worst:
-            sentence += f" {_OTHER[other.verdict]}: {other.said[0].lower()}{other.said[1:]}"
+            too = " too" if other.verdict == worst.verdict == "undetermined" else ""
+            sentence += f" {_OTHER[other.verdict]}{too}: {other.said[0].lower()}{other.said[1:]}"
     return Answer(
         question,
         TITLES[question],
@@ -146,14 +147,30 @@ def answer_by(question: str, group: str, parts: Sequence[Part], beside: str = ""
 
 _OTHER = {
     "supported": "The other number clears what is asked",
-    "undetermined": "The other number is open too",
+    "undetermined": "The other number is open",
     "not supported": "The other number does not clear it either",
 }
 
 
-def not_answered(question: str, group: str, found: Verdict, sentence: str, **more: float | int) -> Answer:
+def half_answered(answer: Answer, missing: str) -> Answer:
+    """An answer by one of two numbers that are both asked: it can only speak against; `missing` was not run."""
+    if answer.verdict == "not supported":
+        return answer
+    open_ = f"{answer.sentence} Both this and another number are asked, and {missing}"
+    return replace(answer, verdict="undetermined", sentence=open_)
+
+
+def not_answered(
+    question: str,
+    group: str,
+    found: Verdict,
+    sentence: str,
+    *,
+    n: int = 0,
+    threshold: float | None = None,
+) -> Answer:
     """An answer without a number."""
-    return replace(Answer(question, TITLES[question], group, found, sentence), **more)  # type: ignore[arg-type]
+    return Answer(question, TITLES[question], group, found, sentence, n=n, threshold=threshold)
 
 
 def spread(estimate: Estimate, digits: int = 3) -> str:

@@ -6,14 +6,13 @@ better with these weights than with uniform ones. With one of them alone only "n
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from attnaudit.card.answer import (
     RUN_COMPANIONS,
     Answer,
     Numbers,
     Part,
     answer_by,
+    half_answered,
     not_answered,
     part,
     spread,
@@ -37,11 +36,10 @@ def consistency(numbers: Numbers, group: str, policy: Policy) -> Answer:
         said = f"The model was not trained from other seeds, nor its attention given to a guide; {RUN_COMPANIONS}"
         return not_answered(_QUESTION, group, "not run", said)
     answer = answer_by(_QUESTION, group, [one for one in (seeds, guide) if one], _beside(numbers, group))
-    missing = "other seeds were" if seeds is None else "the guide was" if guide is None else ""
-    if not missing or answer.verdict == "not supported":
-        return answer
-    open_ = f" Both this and another number are asked, and {missing} not run; {RUN_COMPANIONS}"
-    return replace(answer, verdict="undetermined", sentence=answer.sentence + open_)
+    if seeds is None or guide is None:
+        missing = "other seeds were" if seeds is None else "the guide was"
+        return half_answered(answer, f"{missing} not run; {RUN_COMPANIONS}")
+    return answer
 
 
 def _seeds(numbers: Numbers, group: str, policy: Policy) -> Part | None:

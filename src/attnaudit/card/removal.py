@@ -7,7 +7,16 @@ carry the words that decide to where it attends.
 
 from __future__ import annotations
 
-from attnaudit.card.answer import Answer, Numbers, Part, answer_by, not_answered, part, spread_of_share
+from attnaudit.card.answer import (
+    Answer,
+    Numbers,
+    Part,
+    answer_by,
+    half_answered,
+    not_answered,
+    part,
+    spread_of_share,
+)
 from attnaudit.per_instance import SOONER
 from attnaudit.spec.policy import Policy
 from attnaudit.stats.inference import Estimate
@@ -22,21 +31,26 @@ def removal(numbers: Numbers, group: str, policy: Policy) -> Answer:
     found = {how: numbers.get(("erasure", f"attention, {how}", group, SOONER)) for how in _HOW}
     run = {how: sooner for how, sooner in found.items() if sooner is not None}
     if not run:
-        said = (
-            "Words were not erased in order of attention; a run does so unless its spec has other `erasures`."
+        return not_answered(
+            _QUESTION, group, "not run", f"Words were not erased in order of attention; {_ASK}"
         )
-        return not_answered(_QUESTION, group, "not run", said)
     if all(sooner.value is None for sooner in run.values()):
         said = "No order of removal changes any decision here, so none can be said to find the words."
         return not_answered(_QUESTION, group, "undetermined", said, threshold=asked)
     parts = [_part(how, sooner, asked, policy) for how, sooner in run.items()]
-    return answer_by(_QUESTION, group, parts, _gradient(numbers, group))
+    answer = answer_by(_QUESTION, group, parts, _gradient(numbers, group))
+    missing = [_NOT_RUN[how] for how in _HOW if how not in run]
+    return half_answered(answer, f"{missing[0]}; {_ASK}") if missing else answer
 
 
 _HOW = {
     "renormalise": "Losing their attention in order of it",
     "delete": "Deleted in order of attention, with the text encoded anew",
 }
+
+
+_ASK = "a run does so unless its spec has other `erasures`."
+_NOT_RUN = {"renormalise": "attention was not taken away", "delete": "words were not deleted"}
 
 
 def _part(how: str, sooner: Estimate, asked: float, policy: Policy) -> Part:

@@ -102,6 +102,28 @@ def test_the_other_number_is_named_beside_the_worst() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("gone", "left", "why"),
+    [(DELETED, SOONER, "words were not deleted"), (SOONER, DELETED, "attention was not taken away")],
+)
+def test_one_way_to_remove_words_can_only_speak_against(gone, left, why) -> None:
+    """A model that attends beside what it uses passes with fixed states, and only deletion finds it out."""
+    half = answer("removal", {gone: None})
+    assert half.verdict == "undetermined"
+    assert f"Both this and another number are asked, and {why}" in half.sentence
+    assert answer("removal", {gone: None, left: (0.5, 0.4, 0.6, 200)}).verdict == "not supported"
+
+
+def test_an_open_number_is_open_too_only_beside_an_open_one() -> None:
+    straddling = (0.77, 0.70, 0.84, 200)
+    assert (
+        "The other number is open too: "
+        in answer("removal", {SOONER: straddling, DELETED: straddling}).sentence
+    )
+    worse = answer("removal", {SOONER: (0.5, 0.4, 0.6, 200), DELETED: straddling}).sentence
+    assert "The other number is open: deleted" in worse
+
+
 def test_permuting_alone_decides_where_the_same_weights_say_nothing() -> None:
     for row, why in ((None, "was not asked"), ((None, None, None, 0), "linear read-out of two classes")):
         found = answer("exclusiveness", {SAME: row})
