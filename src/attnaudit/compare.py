@@ -22,6 +22,7 @@ from attnaudit.entries import AUDITED
 from attnaudit.errors import DataError
 from attnaudit.per_instance import RANDOM, SOONER, PerInstance
 from attnaudit.result import Result
+from attnaudit.spec.places import without_folders
 from attnaudit.stats import inference
 from attnaudit.stats.inference import LEVEL, SIGNIFICANT, Estimate
 from attnaudit.stats.multiple import holm
@@ -352,7 +353,7 @@ def _settings(a: Result, b: Result) -> list[tuple[str, str, str]]:
     """The settings that differ, by their dotted names, as they are written; imported scores have none of a run."""
     if a.imported != b.imported:
         return []
-    first, second = (dict(_flat(run.manifest["spec"])) for run in (a, b))
+    first, second = (dict(_flat(without_folders(run.manifest["spec"]))) for run in (a, b))
     names = [*first, *(name for name in second if name not in first)]
     return [
         (name, first.get(name, "–"), second.get(name, "–"))

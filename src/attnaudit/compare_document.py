@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from attnaudit.compare import A_HIGHER, B_HIGHER, Comparison, sentence, verdict
 from attnaudit.errors import SpecError
-from attnaudit.reproduce.documents import harmless_line, markdown_table
+from attnaudit.harmless import in_markdown, markdown_table
 from attnaudit.stats.inference import Estimate
 from attnaudit.store import write_atomically
 from attnaudit.summary import OVERALL
-from attnaudit.wording import quality_line, worded
+from attnaudit.wording import counted, quality_line, worded
 
 
 def plain(found: Comparison) -> dict[str, Any]:
@@ -50,13 +51,21 @@ def markdown(found: Comparison) -> str:
     parts = ["# Two runs compared", ""]
     for side, run in (("A", found.a), ("B", found.b)):
         data = run.manifest["data"]
-        said = f"{run.folder.name}: {data['audited']} texts of {data['corpus']}; {quality_line(run.scores)}"
-        parts.append(f"- **{side}**: {harmless_line(said)}")
-    parts += ["", tally(found), "", *(f"- {harmless_line(note)}" for note in found.notes)]
+        said = (
+            f"{run.folder.name}: {counted(data['audited'])} of {data['corpus']}; {quality_line(run.scores)}"
+        )
+        parts.append(f"- **{side}**: {in_markdown(said)}")
+    parts += ["", tally(found), "", *(f"- {in_markdown(note)}" for note in found.notes)]
     if found.settings:
-        parts += ["", "## Settings that differ", "", *markdown_table(("setting", "A", "B"), found.settings)]
+        parts += [
+            "",
+            "## Settings that differ",
+            "",
+            *markdown_table(in_markdown, ("setting", "A", "B"), found.settings),
+        ]
     parts += ["", "## How far apart", ""]
     parts += markdown_table(
+        in_markdown,
         ("number", "value", "95%", "texts", "undefined"),
         (
             (one.title, *cells(one.estimate), str(one.estimate.n), str(one.n_undefined))
@@ -65,9 +74,10 @@ def markdown(found: Comparison) -> str:
     )
     parts += ["", "## Differences, A − B", ""]
     head = ("number", "group", "A", "B", "A − B", "95%", "p", "p (Holm)", "texts", "undefined", "")
-    parts += markdown_table(head, (_line(row) for row in found.table.to_pylist()))
+    parts += _table(head, (_line(row) for row in found.table.to_pylist()))
     parts += ["", "## The answers of both", ""]
     parts += markdown_table(
+        in_markdown,
         ("question", "A", "B", ""),
         (
             (pair.a.title, pair.a.verdict, pair.b.verdict, "differ" if pair.differ else "")
@@ -78,8 +88,12 @@ def markdown(found: Comparison) -> str:
         if pair.differ:
             parts += ["", f"**{pair.a.title}**", ""]
             for side, one in (("A", pair.a), ("B", pair.b)):
-                parts.append(f"- {side}, {one.verdict}: {harmless_line(one.sentence)}")
+                parts.append(f"- {side}, {one.verdict}: {in_markdown(one.sentence)}")
     return "\n".join(parts) + "\n"
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    return markdown_table(in_markdown, head, rows)
 
 
 def write_comparison(found: Comparison, path: str | Path) -> Path:

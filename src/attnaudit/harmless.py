@@ -1,11 +1,12 @@
 """How is text from data kept from being read as anything but text, in a terminal and in Markdown?
 
-HTML needs nothing here: its templates escape by themselves.
+HTML needs nothing here: templates escape by themselves, and a notebook's cell is escaped where it is made.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable, Sequence
 
 from rich.markup import escape
 
@@ -21,6 +22,14 @@ def printable(text: str) -> str:
 def in_markdown(text: str) -> str:
     """For the inside of a line of Markdown or a cell of a table: one line, and no mark in it means anything."""
     return _MARKS.sub(r"\\\1", _visible(" ".join(text.split())))
+
+
+def markdown_table(
+    cell: Callable[[str], str], head: Sequence[str], rows: Iterable[Sequence[str]]
+) -> list[str]:
+    """The lines of a table in Markdown; `cell` makes each text harmless."""
+    lines = [[cell(text) for text in row] for row in (head, *rows)]
+    return ["| " + " | ".join(line) + " |" for line in [lines[0], ["---"] * len(head), *lines[1:]]]
 
 
 def _visible(text: str) -> str:

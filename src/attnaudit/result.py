@@ -20,7 +20,7 @@ from attnaudit.per_instance import PerInstance, per_instance
 from attnaudit.spec import Spec
 from attnaudit.summary import OVERALL, summary
 from attnaudit.tables import TABLES
-from attnaudit.wording import quality_line
+from attnaudit.wording import counted, quality_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ class Result:
             if a.group == OVERALL
         )
         return (
-            f"<p><b>{escape(self.folder.name)}</b>: {self.manifest['data']['audited']} texts of "
+            f"<p><b>{escape(self.folder.name)}</b>: {counted(self.manifest['data']['audited'])} of "
             f"{escape(self.manifest['data']['corpus'])}; {escape(quality_line(self.scores))}</p>"
             + "".join(f"<p><b>{escape(said)}</b></p>" for said in [lead(self.controls)] if said)
             + f"<p>What may this attention be used for?</p><ul>{allowed}</ul>"

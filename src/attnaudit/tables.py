@@ -274,8 +274,8 @@ TABLES: dict[str, Table] = _tables(
                 pa.string(),
                 "conicity (−1 to 1), attention_entropy (nats), punctuation_mass, special_mass (shares of the "
                 "attention); of another model: prediction (index of a class), attention_jsd and permuted_jsd "
-                "(nats, from the base, and from its own attention permuted), output_tvd, hidden_mass (share of "
-                "the attention on the words to hide)",
+                "(nats, from the base to it, and to it permuted), output_tvd, hidden_mass (share of the attention on "
+                "the words to hide)",
             ),
             Column("value", pa.float64(), "its value", low=-1, nullable=True),
             _STATUS,
@@ -369,7 +369,9 @@ TABLES: dict[str, Table] = _tables(
             Column("value", pa.float64(), "the number; null where there is none", nullable=True),
             Column("low", pa.float64(), "lower end of the 95% interval", nullable=True),
             Column("high", pa.float64(), "upper end of the 95% interval", nullable=True),
-            Column("n", pa.int64(), "number of instances it rests on", low=0),
+            Column(
+                "n", pa.int64(), "number of instances it rests on; of an interval over seeds, of seeds", low=0
+            ),
             Column("n_undefined", pa.int64(), "number of instances without a value", low=0),
         ),
         derived=True,

@@ -19,7 +19,7 @@ from attnaudit.stats.inference import Estimate
 from attnaudit.summary import OVERALL, lookup
 from attnaudit.terminal_card import console_of, print_controls, print_lead, table_of_answers, table_of_uses
 from attnaudit.trainings import furthest_imitation
-from attnaudit.wording import quality_line, worded
+from attnaudit.wording import counted, quality_line, worded
 
 _SHOWN = (
     ("agreement", "mean", "τ, mean"),
@@ -89,7 +89,7 @@ def show(result: Result, *, width: int | None = None) -> None:
     data = result.manifest["data"]
     quality = quality_line(result.scores)
     console.print(
-        f"\n[bold]{printable(result.folder.name)}[/]: {data['audited']} texts of {printable(data['corpus'])}"
+        f"\n[bold]{printable(result.folder.name)}[/]: {counted(data['audited'])} of {printable(data['corpus'])}"
     )
     speed = result.manifest.get("tokens_per_second", {}).get("training")
     trained = f"; trained at {speed:,} tokens a second" if speed else ""

@@ -15,7 +15,7 @@ from attnaudit.harmless import printable
 from attnaudit.stats.inference import SIGNIFICANT, Estimate
 from attnaudit.summary import OVERALL
 from attnaudit.terminal import table_of
-from attnaudit.wording import quality_line
+from attnaudit.wording import counted, quality_line
 
 _STYLE = {A_HIGHER: "green", B_HIGHER: "cyan"}
 _TITLE = "A − B (95% interval over texts)"
@@ -33,7 +33,9 @@ def show_comparison(found: Comparison, *, width: int | None = None) -> None:
     console = Console(width=width or (None if sys.stdout.isatty() else 132))
     for side, run in (("A", found.a), ("B", found.b)):
         data = run.manifest["data"]
-        said = f"{run.folder.name}: {data['audited']} texts of {data['corpus']}; {quality_line(run.scores)}"
+        said = (
+            f"{run.folder.name}: {counted(data['audited'])} of {data['corpus']}; {quality_line(run.scores)}"
+        )
         console.print(f"[bold]{side}[/] {printable(said)}", highlight=False)
     for name, a, b in found.settings:
         console.print(f"  {printable(f'{name}: {a} | {b}')}", highlight=False)

@@ -1,7 +1,7 @@
 """What other trainings of the model say, as rows of the summary: seeds, uniform, guide, imitation, deception.
 
-Where three or more pairs of trainings were made the interval is over seeds (t); else it is over the texts of one
-pair, and says nothing about training again.
+Where three or more pairs of trainings were made the interval is over seeds (t); else it is over the texts, for the
+trainings that were made, and says nothing about training again.
 """
 
 from __future__ import annotations
@@ -195,9 +195,10 @@ class _Scored(NamedTuple):
         value = paired.score(self.target[known], prediction[known], group.predicted) if known.any() else None
         return Estimate(value, None, None, int(known.sum())), int((~known).sum())
 
-    def difference(self, a: np.ndarray, b: np.ndarray, group: Group) -> Estimate:
+    def difference(self, pairs: Sequence[tuple[np.ndarray, np.ndarray]], group: Group) -> Estimate:
         known = self.target >= 0
-        return paired.score_difference(self.target[known], a[known], b[known], group.predicted)
+        of_a, of_b = ([model[known] for model in models] for models in zip(*pairs, strict=True))
+        return paired.score_difference(self.target[known], of_a, of_b, group.predicted)
 
 
 def _scores(
@@ -223,7 +224,7 @@ def _differences(
     each = np.array([a - b for a, b in values if a is not None and b is not None])
     # Resampling texts takes long, and would not be used where there are enough seeds.
     enough = len(each) >= FEWEST
-    difference = over_seeds(each) if enough else scored.difference(*pairs[0], group)._replace(n=n)
+    difference = over_seeds(each) if enough else scored.difference(pairs, group)._replace(n=n)
     yield _row(experiment, subject, group, "score_difference", difference, undefined)
     yield _row(experiment, subject, group, "n_seeds", Estimate(float(len(pairs)), None, None, n))
 

@@ -70,11 +70,11 @@ def test_scores_are_those_of_scikit_learn(n_classes: int) -> None:
     for index in range(n_classes):
         its = [f1_score(target, p, labels=[index], average="macro") for p in (a, b)]
         assert score(target, a, index) == pytest.approx(its[0], abs=1e-15)
-        found = score_difference(target, a, b, index)
+        found = score_difference(target, [a], [b], index)
         assert found.value == pytest.approx(its[0] - its[1], abs=1e-15)
         assert found.low <= found.value <= found.high
     assert score(target, a, n_classes) == 0.0  # nobody has it
-    assert score_difference(target, a, b, n_classes)[:3] == (0.0, 0.0, 0.0)
+    assert score_difference(target, [a], [b], n_classes)[:3] == (0.0, 0.0, 0.0)
 
 
 @pytest.mark.parametrize("index", [None, 1])
@@ -88,7 +88,7 @@ def test_the_interval_of_a_difference_is_that_of_texts_drawn_again_and_again(ind
         some = draw.integers(0, 150, 150)
         drawn.append(of_score(target[some], a[some], group) - of_score(target[some], b[some], group))
     low, high = np.quantile(drawn, [0.025, 0.975])
-    found = score_difference(target, a, b, index)
+    found = score_difference(target, [a], [b], index)
     assert found.low == pytest.approx(low, abs=0.012)
     assert found.high == pytest.approx(high, abs=0.012)
     assert found.n == 150
@@ -96,14 +96,14 @@ def test_the_interval_of_a_difference_is_that_of_texts_drawn_again_and_again(ind
 
 def test_a_difference_of_accuracy_is_the_paired_one_and_turns_round() -> None:
     a, b = guess(0.9), guess(0.6)
-    found = score_difference(TARGET, a, b, seed=5)
+    found = score_difference(TARGET, [a], [b], seed=5)
     right = [(p == TARGET).astype(np.float64) for p in (a, b)]
     assert found == pytest.approx(paired_difference(*right, seed=5))
-    back = score_difference(TARGET, b, a, seed=5)
+    back = score_difference(TARGET, [b], [a], seed=5)
     assert (back.value, back.low, back.high) == pytest.approx((-found.value, -found.high, -found.low))
-    assert score_difference(TARGET, a, a) == (0.0, 0.0, 0.0, N)
-    assert score_difference(TARGET[:1], a[:1], b[:1]).low is None
-    assert score_difference(TARGET[:0], a[:0], b[:0]) == (None, None, None, 0)
+    assert score_difference(TARGET, [a], [a]) == (0.0, 0.0, 0.0, N)
+    assert score_difference(TARGET[:1], [a[:1]], [b[:1]]).low is None
+    assert score_difference(TARGET[:0], [a[:0]], [b[:0]]) == (None, None, None, 0)
 
 
 # --- seeds -----------------------------------------------------------------------------------------------
@@ -207,9 +207,9 @@ def test_a_loss_by_uniform_attention_is_over_pairs_of_the_same_seed(k: int) -> N
         if k >= 3:
             assert (row.value, row.low, row.high) == pytest.approx((each.mean(), *interval(each)))
             assert row.n == k
-        else:  # of the audited model and its pair alone
-            one = score_difference(TARGET, learned[0], uniform[0], group.predicted)
-            assert row.value == pytest.approx(each[0])
+        else:
+            one = score_difference(TARGET, learned, uniform, group.predicted)
+            assert row.value == pytest.approx(each.mean())
             assert (row.low, row.high) == (one.low, one.high)
             assert row.n == N
 
@@ -300,7 +300,7 @@ def test_the_quick_way_to_that_coverage_is_the_same_interval() -> None:
     a, b = (np.where(draw.random(250) < q, target, 1 - target) for q in (0.85, 0.7))
     for index in (None, 0, 1):
         found, quick = (
-            score_difference(target, a, b, index),
+            score_difference(target, [a], [b], index),
             difference_by_counts(target, a, b, index, seed=3),
         )
         assert found.value == pytest.approx(quick.value)

@@ -56,8 +56,8 @@ class Control:
             )
             return f"{self.name} failed: {wrong}. {self.about}"
         open_ = sum(one.found not in one.expected for one in self.answers)
-        left = f", {open_} of them left open" if open_ else ""
-        return f"{self.name} passed: {counted(len(self.answers), 'answer')} as expected{left}. {self.about}"
+        left = f", {open_} left open" if open_ else ""
+        return f"{self.name} passed: {counted(len(self.answers) - open_, 'answer')} as expected{left}. {self.about}"
 
 
 def controls_of(evidence: Mapping[str, Any]) -> tuple[Control, ...]:

@@ -29,7 +29,7 @@ def necessity(numbers: Numbers, group: str, policy: Policy) -> Answer:
     over = (
         f"the interval is over {pairs} pairs of trainings"
         if over_seeds
-        else "the interval is over the texts of one training and says nothing about other seeds"
+        else "the interval is over the texts and says nothing about other seeds"
     )
     said = (
         f"Trained with uniform attention instead, the model loses {lost.value:.3f} ({spread(lost)}) of {score}"

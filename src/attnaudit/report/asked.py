@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import PurePosixPath, PureWindowsPath
 from typing import Any
 
 import yaml
 
+from attnaudit.spec.places import has_places, last_part, without_folders
 from attnaudit.wording import counted, worded
 
 Facts = list[tuple[str, str]]
@@ -20,8 +20,6 @@ _ENCODERS = {
 MOST_CLASSES = 12
 """So many classes are named."""
 
-_PATHS = {"path", "dev_path", "test_path", "vectors", "run"}
-
 
 def asked(manifest: Mapping[str, Any], beside: str = "") -> Facts:
     """Corpus, model, training, measures, counterfactuals, seed: a term and its description each.
@@ -30,7 +28,7 @@ def asked(manifest: Mapping[str, Any], beside: str = "") -> Facts:
     """
     if is_imported(manifest):
         return _imported(manifest)
-    spec, data = manifest["spec"], manifest["data"]
+    spec, data = without_folders(manifest["spec"]), manifest["data"]
     facts: Facts = [
         ("Corpus", _corpus(data, spec)),
         ("Classes", _classes(manifest["classes"])),
@@ -38,7 +36,7 @@ def asked(manifest: Mapping[str, Any], beside: str = "") -> Facts:
         ("Model", _model(manifest.get("model", {}))),
     ]
     if not manifest.get("model", {}).get("from"):
-        facts.append(("Training", _parameters(spec.get("train", {})) or "as by default"))
+        facts.append(("Training", _training(spec.get("train", {}))))
     facts += [
         ("Measures of importance", ", ".join(worded(entry["name"]) for entry in spec["measures"]) or "none"),
         (
@@ -125,27 +123,20 @@ def _megabytes(size: int | None) -> str:
 
 def spec_text(manifest: Mapping[str, Any]) -> str:
     """The spec as YAML, as `attnaudit run` reads it; of a path only the last part, since pages travel."""
-    return yaml.safe_dump(_without_paths(manifest["spec"]), sort_keys=False, allow_unicode=True).strip()
+    given = _given(without_folders(manifest["spec"]))
+    return yaml.safe_dump(given, sort_keys=False, allow_unicode=True).strip()
 
 
 def has_paths(manifest: Mapping[str, Any]) -> bool:
     """Whether the spec names files or folders."""
-    sections = [section for section in manifest["spec"].values() if isinstance(section, Mapping)]
-    return any(section.get(key) for section in sections for key in _PATHS)
+    return has_places(manifest["spec"])
 
 
-def _without_paths(value: Any, key: str = "") -> Any:
+def _given(value: Any) -> Any:
+    """Without what was not given."""
     if isinstance(value, Mapping):
-        return {k: _without_paths(v, k) for k, v in value.items() if v is not None}
-    if isinstance(value, list | tuple):
-        return [_without_paths(v) for v in value]
-    if key in _PATHS and isinstance(value, str):
-        return _last(value)
-    return value
-
-
-def _last(path: str) -> str:
-    return PureWindowsPath(PurePosixPath(path).name).name or path
+        return {key: _given(entry) for key, entry in value.items() if entry is not None}
+    return [_given(entry) for entry in value] if isinstance(value, list | tuple) else value
 
 
 def _corpus(data: Mapping[str, Any], spec: Mapping[str, Any]) -> str:
@@ -192,8 +183,19 @@ def _model(model: Mapping[str, Any]) -> str:
     if "tokeniser" in model:
         parts.append(f"tokeniser {model['tokeniser']}")
     if model.get("from"):
-        parts.append(f"taken from the earlier run {_last(str(model['from']))}")
+        parts.append(f"taken from the earlier run {last_part(str(model['from']))}")
     return ", ".join(parts)
+
+
+def _training(train: Mapping[str, Any]) -> str:
+    goal = train.get("goal")
+    said = _parameters({key: value for key, value in train.items() if key != "goal"}) or "as by default"
+    if not goal:
+        return said
+    name = {"imitate": "to imitate with other attention", "hide": "to hide words from attention"}[
+        goal["name"]
+    ]
+    return f"{said}; {name} ({_parameters({k: v for k, v in goal.items() if k != 'name' and v != []})})"
 
 
 def _counterfactual(entry: Mapping[str, Any]) -> str:

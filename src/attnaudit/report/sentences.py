@@ -33,7 +33,7 @@ STRENGTHS = (
 """How two rankings agree, by τ: `inversely` below −0.1, … `closely` from 0.7. Our words; the paper gives none."""
 
 CHANGES = ((Policy().permutation_tvd, "little"), (0.3, "moderately"), (None, "strongly"))
-"""How much an output moves, by TVD: `little` below the card's threshold, `strongly` from 0.3."""
+"""How much an output moves, by TVD: `little` below the default policy's threshold, `strongly` from 0.3."""
 
 QUANTITIES = ((0.1, "few texts"), (0.5, "some texts"), (0.9, "most texts"), (None, "nearly all texts"))
 """How many texts, by their share."""

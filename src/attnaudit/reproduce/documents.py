@@ -6,12 +6,13 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from attnaudit.harmless import markdown_table
 from attnaudit.reproduce import ran
 from attnaudit.reproduce.errata import EFFECTS, ERRATA
 from attnaudit.reproduce.findings import (
@@ -59,6 +60,7 @@ def markdown(study: Study, table: pa.Table, found: Sequence[Finding], *, command
     for statement, sentence in STATEMENTS.items():
         parts += [f"{statement}. {sentence} {said(found, statement)}", ""]
     parts += markdown_table(
+        _line,
         ("statement", "number", *_MODEL, "ours", "95%", "paper", "verdict"),
         (
             (
@@ -82,7 +84,7 @@ def markdown(study: Study, table: pa.Table, found: Sequence[Finding], *, command
             continue
         parts += ["", f"## {capital(title)}", ""]
         head = (*_MODEL, "group", "ours", "95%", "seeds", "paper", "original code, random vectors", *_JUDGED)
-        parts += markdown_table(head, (_cells(row) for row in inside))
+        parts += markdown_table(_line, head, (_cells(row) for row in inside))
     parts += ["", "## Errata", ""]
     needed = {id for row in rows for id in row["reason"]}
     parts += [
@@ -153,10 +155,14 @@ def _ran(study: Study, command: str) -> list[str]:
             fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
             lines += [fence, text, fence, ""]
         else:
-            lines.append(f"- {term}: {harmless_line(text)}")
+            lines.append(f"- {term}: {_line(text)}")
     head = ("corpus", "model", "vectors", "seeds", "texts audited", "epochs", "time", "not run")
     names = ("corpus", "model", "vectors", "seeds", "texts", "epochs", "wall", "missing")
-    return [*lines, "", *markdown_table(head, ([run[name] for name in names] for run in ran.models(study)))]
+    return [
+        *lines,
+        "",
+        *markdown_table(_line, head, ([run[name] for name in names] for run in ran.models(study))),
+    ]
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
@@ -182,14 +188,8 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """The lines of a table whose cells are text: none can end its column or its row."""
-    lines = [head, ["---"] * len(head), *rows]
-    return ["| " + " | ".join(harmless_line(cell) for cell in line) + " |" for line in lines]
-
-
-def harmless_line(cell: str) -> str:
-    """Text that can end no line, column or row of Markdown, and is no HTML."""
+def _line(cell: str) -> str:
+    """Our own Markdown, which names of corpora may stand in: it can end no line, column or row, and is no HTML."""
     return " ".join(cell.split()).replace("|", "\\|").replace("<", "&lt;")
 
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -26,6 +27,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic_core import ErrorDetails
 
 from attnaudit.errors import SpecError, unknown_name
 from attnaudit.spec.corpora import (
@@ -56,6 +58,7 @@ from attnaudit.spec.corpora import (
 from attnaudit.spec.goals import Goal
 from attnaudit.spec.goals import Hide as Hide
 from attnaudit.spec.goals import Imitate as Imitate
+from attnaudit.spec.places import changed
 from attnaudit.spec.strict import Strict
 
 NUMBERS_VERSION = 5
@@ -439,7 +442,7 @@ class Spec(Strict):
         try:
             return cls.model_validate(dict(data))
         except ValidationError as error:
-            raise SpecError(*faults(error, source)) from None
+            raise SpecError(*_faults(error, source)) from None
 
     @classmethod
     def read(cls, path: str | Path) -> Spec:
@@ -510,62 +513,37 @@ def merged(base: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, An
 
 def run_id(spec: Spec, data_digest: str, model_digest: str = "") -> str:
     """Twelve hex digits that stand for the numbers a run will give: spec, data, model, numbers version."""
-    plain = spec.plain()
-    for (
-        *sections,
-        key,
-    ) in _PLACES:  # where a file lies does not change a number; its content, in the digest, does
-        within: Any = plain
-        for section in sections:
-            within = within.get(section) if isinstance(within, dict) else None
-        if isinstance(within, dict) and key in within:
-            within[key] = None
+    plain = changed(spec.plain(), lambda _place: None)  # what lies there, in the digests, changes numbers
     text = json.dumps([plain, data_digest, model_digest, NUMBERS_VERSION], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-_PLACES = (
-    ("task", "path"),
-    ("task", "dev_path"),
-    ("task", "test_path"),
-    ("task", "notes"),
-    ("task", "diagnoses"),
-    ("task", "split_ids"),
-    ("model", "run"),
-    ("model", "vectors"),
-    ("model", "guide"),
-    ("train", "goal", "run"),
-)
+def faults(error: ValidationError, source: str, settings: Sequence[str]) -> list[str]:
+    """Pydantic's faults in our words, each with its place; `settings` are those that there are."""
+    return [
+        f"{source}: {_fault(item, [str(part) for part in item['loc']], lambda: settings)}"
+        for item in error.errors(include_url=False)
+    ]
 
 
-_Place = tuple[int | str, ...]
+def _faults(error: ValidationError, source: str) -> list[str]:
+    """The faults of a spec; the names by which pydantic chose among classes are no part of a place."""
+    kinds = ("task", "model", "counterfactual", "erasure", "goal")
+    tags = {*(name for kind in kinds for name in KNOWN[kind]), "measure", "outside"}
+    found = []
+    for item in error.errors(include_url=False):
+        parts = [str(part) for i, part in enumerate(item["loc"]) if not (i and str(part) in tags)]
+        found.append(f"{source}: {_fault(item, parts, partial(_settings, item['loc']))}")
+    return found
 
 
-def faults(
-    error: ValidationError, source: str, settings: Callable[[_Place], list[str]] | None = None
-) -> list[str]:
-    """Pydantic's faults in our words, each with its place; `settings` names those that exist at a place."""
-    known = settings or _settings
-    return [f"{source}: {_fault(dict(item), known)}" for item in error.errors(include_url=False)]
-
-
-def _fault(item: dict[str, Any], settings: Callable[[_Place], list[str]]) -> str:
+def _fault(item: ErrorDetails, parts: Sequence[str], settings: Callable[[], Sequence[str]]) -> str:
     """One of pydantic's faults in our words: place, what must hold, what was found."""
-    tags = {
-        *KNOWN["task"],
-        *KNOWN["model"],
-        *KNOWN["counterfactual"],
-        *KNOWN["erasure"],
-        *KNOWN["goal"],
-        "measure",
-        "outside",
-    }
-    parts = [str(p) for i, p in enumerate(item["loc"]) if not (i and str(p) in tags)]
     place = ".".join(parts) or "spec"
     found = item.get("input")
     match item["type"]:
         case "extra_forbidden":
-            return f"`{place}`: {unknown_name('setting', parts[-1], settings(item['loc']))}"
+            return f"`{place}`: {unknown_name('setting', parts[-1], settings())}"
         case "union_tag_invalid" if item["ctx"]["tag"] == "None":
             return f"`{place}`: must be a name, or a table with a `name`, found {_short(found)}"
         case "union_tag_invalid":
@@ -599,7 +577,7 @@ def _short(value: object) -> str:
     return text if len(text) <= 80 else f"{text[:77]}…"
 
 
-def _settings(loc: _Place) -> list[str]:
+def _settings(loc: tuple[int | str, ...]) -> list[str]:
     """The settings that exist where an unknown one was given."""
     by_tag: dict[str, type[BaseModel]] = {
         model.model_fields["name"].default: model

@@ -59,7 +59,7 @@ class Companions(Strict):
         try:
             found = cls.model_validate(dict(data))
         except ValidationError as error:
-            raise SpecError(*faults(error, "companions")) from None
+            raise SpecError(*faults(error, "companions", list(cls.model_fields))) from None
         if found.hide and "deception" not in found.kinds:
             raise SpecError("words to hide are given but nobody is to hide them; also ask for `deception`")
         return found
@@ -76,5 +76,6 @@ class Companions(Strict):
                 "kinds": kinds,
                 "imitation": tuple(sorted(set().union(*weights))),
                 "hide": self.hide or earlier.hide,
+                "controls": self.controls or earlier.controls,
             }
         )

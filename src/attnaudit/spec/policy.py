@@ -160,7 +160,7 @@ class Policy(Strict):
         try:
             return cls.model_validate(dict(data))
         except ValidationError as error:
-            raise SpecError(*faults(error, source, lambda _place: list(cls.model_fields))) from None
+            raise SpecError(*faults(error, source, list(cls.model_fields))) from None
 
     @classmethod
     def read(cls, path: str | Path) -> Policy:

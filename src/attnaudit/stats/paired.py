@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from jaxtyping import Bool, Float, Shaped
@@ -100,13 +100,20 @@ def score(target: Classes, prediction: Classes, index: int | None = None) -> flo
 
 
 def score_difference(
-    target: Classes, a: Classes, b: Classes, index: int | None = None, *, seed: int = 0
+    target: Classes,
+    a: Sequence[Classes],
+    b: Sequence[Classes],
+    index: int | None = None,
+    *,
+    seed: int = 0,
 ) -> Estimate:
-    """score(a) − score(b) of two models on the same instances, with a percentile bootstrap that keeps them together.
+    """Mean score of the models `a` − that of the models `b` on the same instances, as many of one as of the other.
 
-    Oracle: scikit-learn's scores; for accuracy `paired_difference` of what is right.
+    With a percentile bootstrap over instances that keeps what all models say of one together. Oracle: scikit-learn's
+    scores; for accuracy `paired_difference` of what is right.
     """
-    return statistic_difference(_score, _right(target, a, index), _right(target, b, index), seed=seed)
+    of_a, of_b = (np.concatenate([_right(target, one, index) for one in models], axis=1) for models in (a, b))
+    return statistic_difference(_score, of_a, of_b, seed=seed)
 
 
 def _right(target: Classes, prediction: Classes, index: int | None) -> Float[np.ndarray, "instance column"]:
@@ -118,8 +125,10 @@ def _right(target: Classes, prediction: Classes, index: int | None) -> Float[np.
 
 
 def _score(right: Float[np.ndarray, "draw instance column"]) -> Float[np.ndarray, " draw"]:
-    found, of = np.moveaxis(right.sum(axis=1), -1, 0)
-    return np.divide(found, of, out=np.zeros_like(of), where=of > 0)
+    """The mean over models, whose columns stand side by side."""
+    sums = right.sum(axis=1)
+    found, of = sums[:, ::2], sums[:, 1::2]
+    return np.divide(found, of, out=np.zeros_like(of), where=of > 0).mean(axis=1)
 
 
 def statistic_permutation_test(

@@ -1,7 +1,7 @@
 """Models whose truth is known: what must the audit say of them?
 
-Each is trained on generated reviews in which a single known word decides the label, and declares the answer that it
-must get on each question. They are run once for each version of the numbers and kept; an answer that is the opposite
+Each is trained on texts in which known words decide the label (generated reviews, and on request real text), and
+declares the answer that it must get on each question. They are run once for each version of the numbers and kept; an answer that is the opposite
 of what was declared means that the audit cannot be trusted here, and the card says so first.
 """
 

@@ -184,7 +184,7 @@ def test_the_sentence_says_what_the_interval_is_over() -> None:
     assert "over 5 pairs of trainings" in several.sentence
     assert (several.n, several.over) == (5, "seed")
     one = answer("necessity", pairs=1)
-    assert "over the texts of one training and says nothing about other seeds" in one.sentence
+    assert "over the texts and says nothing about other seeds" in one.sentence
     assert (one.n, one.over) == (200, "text")
     assert "0.850 with its own and 0.800 with uniform attention" in one.sentence
     overall = card(summary(groups=GROUPS), GROUPS)
