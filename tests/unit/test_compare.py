@@ -238,8 +238,8 @@ def test_names_from_the_corpus_are_no_markup(tmp_path, capsys) -> None:
     assert "class [red]x[/]" in out
     assert "\x1b" not in out
     page = markdown(found)
-    assert "class &lt;b>\\|" in page
-    assert "texts of &lt;i>" in page
+    assert r"class \<b\>\|" in page
+    assert r"texts of \<i\>" in page
 
 
 def test_both_answers_are_shown_where_they_differ(pair) -> None:

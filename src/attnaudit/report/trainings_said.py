@@ -28,7 +28,7 @@ ALIKE = (
     (0.9, "largely other words"),
     (None, "words that have no more in common than chance would give"),
 )
-"""How alike two attentions are, by their distance as a share of that to random words; 0.5 is the default policy's threshold."""
+"""How alike two attentions are, by their distance as a share of that to random words; 0.5 is asked by default."""
 
 DIRECTIONS = (
     (0.3, "point in many directions"),

@@ -1,8 +1,9 @@
 """Models whose truth is known: what must the audit say of them?
 
 Each is trained on texts in which known words decide the label (generated reviews, and on request real text), and
-declares the answer that it must get on each question. They are run once for each version of the numbers and kept; an answer that is the opposite
-of what was declared means that the audit cannot be trusted here, and the card says so first.
+declares the answer that it must get on each question. They are run once for each version of the numbers and kept; an
+answer that is the opposite of what was declared means that the audit cannot be trusted here, and the card says so
+first.
 """
 
 from __future__ import annotations

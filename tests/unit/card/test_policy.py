@@ -54,6 +54,11 @@ def test_all_faults_at_once_with_place_and_nearest_name() -> None:
         assert part in text, part
 
 
+def test_a_use_is_named_in_full_also_where_its_name_is_one_of_a_spec() -> None:
+    with pytest.raises(SpecError, match=r"`uses\.hide\.0`"):
+        Policy.parse({"uses": {"hide": ["agrement"]}})
+
+
 def test_what_is_required_must_exist() -> None:
     said = faults({"require": ["ranking word", "remove"]})[0]
     assert "unknown question or use `ranking word`: did you mean `ranking words`" in said

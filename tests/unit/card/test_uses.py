@@ -92,4 +92,4 @@ def test_a_failed_control_is_said_first() -> None:
     )
     open_ = control("undetermined")
     assert not open_.failed
-    assert "1 of them left open" in open_.line
+    assert "passed: 1 answer as expected, 1 left open" in open_.line

@@ -23,6 +23,21 @@ def test_the_spec_can_be_read_back_and_holds_no_folder(tmp_path):
     assert [entry.name for entry in spec.measures] == ["attention", "gradient_detached", "leave_one_out"]
 
 
+def test_no_folder_of_guide_goal_or_notes_travels(tmp_path):
+    manifest = dict(small_run(tmp_path).manifest)
+    manifest["spec"] = {
+        **manifest["spec"],
+        "task": {"name": "diabetes", "notes": "/home/me/NOTEEVENTS.csv"},
+        "model": {"name": "attentive", "guide": "/home/me/runs/sst-1"},
+        "train": {"goal": {"name": "imitate", "run": "/home/me/runs/sst-2", "weight": 0.1}},
+    }
+    facts = dict(asked(manifest))
+    assert "/home/me" not in spec_text(manifest) + str(facts)
+    assert facts["Training"] == "as by default; to imitate with other attention (run sst-2, weight 0.1)"
+    assert has_paths({"spec": {"train": {"goal": {"run": "runs/x"}}}})
+    assert not has_paths({"spec": {"train": {"goal": None}, "model": {"name": "attentive"}}})
+
+
 def test_windows_paths_are_cut_too():
     manifest = {"spec": {"task": {"name": "file", "path": "C:\\Users\\me\\corpus.csv"}, "seed": 0}}
     assert yaml.safe_load(spec_text(manifest))["task"]["path"] == "corpus.csv"
