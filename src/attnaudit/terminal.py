@@ -17,8 +17,8 @@ from attnaudit.harmless import printable
 from attnaudit.result import Result
 from attnaudit.stats.inference import Estimate
 from attnaudit.summary import OVERALL, lookup
+from attnaudit.summary.trainings import furthest_imitation
 from attnaudit.terminal_card import console_of, print_controls, print_lead, table_of_answers, table_of_uses
-from attnaudit.trainings import furthest_imitation
 from attnaudit.wording import quality_line, worded
 
 _SHOWN = (

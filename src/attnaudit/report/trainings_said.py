@@ -19,7 +19,7 @@ from attnaudit.report.numbers import (
 from attnaudit.report.sentences import class_difference, missing, words
 from attnaudit.stats.seeds import FEWEST
 from attnaudit.summary import OVERALL
-from attnaudit.trainings import furthest_imitation, most_change
+from attnaudit.summary.trainings import furthest_imitation, most_change
 from attnaudit.wording import counted
 
 ALIKE = (
