@@ -14,11 +14,11 @@ import pyarrow.compute as pc
 
 from attnaudit import tables
 from attnaudit.agreement import ragged
-from attnaudit.between import between
+from attnaudit.between import OTHER_TEXT, OTHER_TOKENS, between
 from attnaudit.errors import DataError
 from attnaudit.result import Result
 
-_STATUS = {"other_text": "not_applicable", "other_tokens": "not_applicable"}
+_STATUS = {OTHER_TEXT: "not_applicable", OTHER_TOKENS: "not_applicable"}
 
 
 def compared(base: Result, other: Result, kind: str, subject: str) -> Iterator[pa.Table]:

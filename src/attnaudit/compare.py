@@ -18,9 +18,9 @@ import pyarrow as pa
 from attnaudit import tables
 from attnaudit.between import NOT_RUN, OTHER_TEXT, OTHER_TOKENS, TOO_SHORT, Between, between
 from attnaudit.card import Answer, Policy
-from attnaudit.entries import AUDITED
 from attnaudit.errors import DataError
-from attnaudit.per_instance import RANDOM, SOONER, PerInstance
+from attnaudit.named import AUDITED, RANDOM, SOONER
+from attnaudit.per_instance import PerInstance
 from attnaudit.result import Result
 from attnaudit.stats import inference
 from attnaudit.stats.inference import LEVEL, SIGNIFICANT, Estimate

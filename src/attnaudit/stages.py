@@ -22,12 +22,13 @@ from attnaudit.batches import in_batches
 from attnaudit.core import Batch, Progress
 from attnaudit.counterfactual import Counterfactual
 from attnaudit.counterfactual.outcome import in_order
-from attnaudit.entries import AUDITED, importance_rows, score_rows
+from attnaudit.entries import importance_rows, score_rows
 from attnaudit.erasure import Erased, Erases, Orders
 from attnaudit.errors import ModelError
 from attnaudit.importance import Measure
 from attnaudit.instance import Instance, Span
 from attnaudit.models.attentive import AttentiveModel
+from attnaudit.named import AUDITED
 from attnaudit.representation import Seen, representation
 from attnaudit.stats.draws import sample
 

@@ -14,6 +14,7 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 
 from attnaudit.harmless import printable
+from attnaudit.named import SOONER
 from attnaudit.result import Result
 from attnaudit.stats.inference import Estimate
 from attnaudit.summary import OVERALL, lookup
@@ -32,7 +33,7 @@ _SHOWN = (
     ("adversary", "share_certified", "bounds within 1%"),
     ("adversary", "share_jsd_from_0.4", "JSD ≥ 0.4"),
     ("adversary", "share_flipped", "decision flipped"),
-    ("erasure", "sooner_than_random", "decision flips sooner than at random"),
+    ("erasure", SOONER, "decision flips sooner than at random"),
     ("erasure", "mean_decision_flip", "words removed until it flips"),
     ("plausibility", "precision_at_k", "precision at k"),
     ("plausibility", "average_precision", "average precision"),

@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import t
 from sklearn.metrics import accuracy_score, f1_score
 
-from attnaudit.entries import AUDITED
+from attnaudit.named import AUDITED
 from attnaudit.stats import inference
 from attnaudit.stats.paired import paired_difference, score, score_difference
 from attnaudit.summary.rows import Group, Row

@@ -17,7 +17,7 @@ from attnaudit.card.answer import (
     part,
     spread_of_share,
 )
-from attnaudit.per_instance import SOONER
+from attnaudit.named import SOONER
 from attnaudit.spec.policy import Policy
 from attnaudit.stats.inference import Estimate
 from attnaudit.wording import counted

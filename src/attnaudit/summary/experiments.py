@@ -8,7 +8,8 @@ from itertools import pairwise, product
 import numpy as np
 import pyarrow as pa
 
-from attnaudit.per_instance import SOONER, PerInstance
+from attnaudit.named import SOONER
+from attnaudit.per_instance import PerInstance
 from attnaudit.stats import inference
 from attnaudit.stats.inference import SIGNIFICANT
 from attnaudit.stats.multiple import benjamini_hochberg

@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from jaxtyping import Float, Int
 
-from attnaudit.entries import AUDITED
+from attnaudit.named import AUDITED, OTHER_SEEDS
 from attnaudit.stats import inference, paired
 from attnaudit.stats.inference import Estimate
 from attnaudit.stats.seeds import FEWEST, over_seeds
@@ -78,7 +78,7 @@ def _seeds(found: Columns, adversary: np.ndarray | None, group: Group) -> Iterat
         np.array([found["seeds", other, quantity] for other in others])
         for quantity in ("attention_jsd", "permuted_jsd", "output_tvd")
     )
-    subject = "other seeds"
+    subject = OTHER_SEEDS
     n = int(group.members.sum())
     for statistic, values in (
         ("mean_jsd", distance),
@@ -227,7 +227,7 @@ LITTLE_CHANGE = 0.1
 
 def most_change(summary: Mapping[tuple[str, str, str, str], Valued], group: str) -> float:
     """The mean output change that an imitation may make to count: what other seeds make."""
-    between = summary.get(("seeds", "other seeds", group, "mean_tvd"))
+    between = summary.get(("seeds", OTHER_SEEDS, group, "mean_tvd"))
     return LITTLE_CHANGE if between is None or between.value is None else between.value
 
 
