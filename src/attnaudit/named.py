@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 AUDITED = "base"
 """The audited model, beside the names of those that are trained beside it."""
 
@@ -16,3 +18,8 @@ RANDOM = "random"
 
 SOONER = "sooner_than_random"
 """How often an ordering changes the decision sooner than a random one."""
+
+
+def gradient_of(names: Iterable[str]) -> str | None:
+    """The measure that stands for gradients among some names: the first of them; None where there is none."""
+    return next((name for name in names if name.startswith("gradient")), None)

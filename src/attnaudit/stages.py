@@ -28,7 +28,7 @@ from attnaudit.errors import ModelError
 from attnaudit.importance import Measure
 from attnaudit.instance import Instance, Span
 from attnaudit.models.attentive import AttentiveModel
-from attnaudit.named import AUDITED
+from attnaudit.named import AUDITED, gradient_of
 from attnaudit.representation import Seen, representation
 from attnaudit.stats.draws import sample
 
@@ -197,7 +197,7 @@ def _orders(importance: pa.Table) -> dict[str, dict[str, np.ndarray | str]]:
         usable = scores if status == "ok" else None
         found.setdefault(instance_id, {})[measure] = status if usable is None else usable
     for orders in found.values():
-        gradient = next((name for name in orders if name.startswith("gradient")), None)
+        gradient = gradient_of(orders)
         if gradient is not None and "attention" in orders:
             slope, weight = orders[gradient], orders["attention"]
             if isinstance(slope, str) or isinstance(weight, str):

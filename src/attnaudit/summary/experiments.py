@@ -8,7 +8,7 @@ from itertools import pairwise, product
 import numpy as np
 import pyarrow as pa
 
-from attnaudit.named import SOONER
+from attnaudit.named import SOONER, gradient_of
 from attnaudit.per_instance import PerInstance
 from attnaudit.stats import inference
 from attnaudit.stats.inference import SIGNIFICANT
@@ -32,9 +32,8 @@ def quality(scores: pa.Table) -> Iterator[Row]:
 
 def agreement(numbers: PerInstance, groups: Sequence[Group]) -> Iterator[Row]:
     """How alike two measures rank the words, and what of the ceiling attention reaches."""
-    ceiling = next(
-        (v for (a, b), v in numbers.tau.items() if a.startswith("gradient") and b == "leave_one_out"), None
-    )
+    gradient = gradient_of(a for a, b in numbers.tau if b == "leave_one_out")
+    ceiling = None if gradient is None else numbers.tau[gradient, "leave_one_out"]
     for (a, b), tau in numbers.tau.items():
         p_value = numbers.p_value[a, b]
         subject = f"{a} ~ {b}"
