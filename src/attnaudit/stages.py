@@ -225,7 +225,7 @@ def _instance_row(
     audited = batch.audit_mask[row, : len(tokens)].tolist()
     spans = [span for span, is_audited in zip(offsets, audited, strict=True) if is_audited]
     evidence = [
-        [any(r.start < span[1] and span[0] < r.end for r in annotator) for span in spans if span is not None]
+        [any(r.covers(*span) for r in annotator) for span in spans if span is not None]
         for annotator in (_inside(model.encoding.attended, spans) for spans in instance.rationales)
     ]
     query = model.encoding.query
