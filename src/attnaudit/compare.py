@@ -194,11 +194,6 @@ def _compared(quantity: _Quantity, members: np.ndarray, seed: int) -> tuple[Any,
     return (value_a, value_b, *found[:3], p_value, len(a), undefined)
 
 
-def _above_nothing(a: np.ndarray, b: np.ndarray, seed: int) -> bool:
-    """Whether a share of the second column means anything in both runs."""
-    return all(inference.ratio_of_means(*run.T, seed=seed).value is not None for run in (a, b))
-
-
 def _quantities(a: PerInstance, b: PerInstance, both: Between) -> Iterator[_Quantity]:
     """Every number that both runs have, in the order of the summary."""
 

@@ -9,7 +9,14 @@ from itertools import product
 from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.progress import Progress as Bars
 from rich.table import Table
 
@@ -72,12 +79,12 @@ def progress_bars(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
         TimeRemainingColumn(),
         console=console,
     ) as bars:
-        tasks: dict[str, int] = {}
+        tasks: dict[str, TaskID] = {}
 
         def advance(stage: str, done: int, total: int) -> None:
             if stage not in tasks:
                 tasks[stage] = bars.add_task(stage.replace("_", " "), total=total)
-            bars.update(tasks[stage], completed=done, total=total)  # type: ignore[arg-type]  # TaskID is an int
+            bars.update(tasks[stage], completed=done, total=total)
 
         yield advance
 

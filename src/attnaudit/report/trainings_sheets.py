@@ -12,11 +12,11 @@ from attnaudit.report.trainings_said import over
 from attnaudit.summary import OVERALL
 
 _QUANTITIES = {
-    "conicity": ("conicity", decimal),
-    "attention_entropy": ("entropy of attention (nats)", decimal),
-    "entropy_share": ("entropy, as a share of the most", decimal),
-    "punctuation_mass": ("attention on punctuation", decimal),
-    "special_mass": ("attention on start and end", decimal),
+    "conicity": "conicity",
+    "attention_entropy": "entropy of attention (nats)",
+    "entropy_share": "entropy, as a share of the most",
+    "punctuation_mass": "attention on punctuation",
+    "special_mass": "attention on start and end",
 }
 
 
@@ -24,7 +24,7 @@ def representation(found: Numbers, groups: Sequence[str]) -> Sheet:
     """States and attention of the audited model, by group."""
     rows = [
         (name, class_name(group), decimal(number.value), interval(number), *counts(number))
-        for quantity, (name, _) in _QUANTITIES.items()
+        for quantity, name in _QUANTITIES.items()
         for group in groups
         if (number := found.get(("representation", AUDITED, group, f"mean_{quantity}")))
     ]
