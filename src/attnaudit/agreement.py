@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from attnaudit import tables
 from attnaudit.stats import STATISTICS
@@ -189,3 +190,9 @@ def ragged(column: pa.ChunkedArray) -> list[np.ndarray | None]:
         offsets, valid = chunk.offsets.to_numpy(), chunk.is_valid().to_numpy(zero_copy_only=False)
         rows += [flat[offsets[i] : offsets[i + 1]] if valid[i] else None for i in range(len(chunk))]
     return rows
+
+
+def attention_of(importance: pa.Table) -> dict[str, np.ndarray | None]:
+    """The attention of each instance, step 0; None where there is none."""
+    rows = importance.filter((pc.field("measure") == "attention") & (pc.field("step") == 0))
+    return dict(zip(rows["instance_id"].to_pylist(), ragged(rows["scores"]), strict=True))

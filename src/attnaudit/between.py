@@ -7,7 +7,7 @@ than a part of each is in memory; else attention and output of the second run ar
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from jaxtyping import Float, Int, Shaped
 
-from attnaudit.agreement import ragged
+from attnaudit.agreement import attention_of, ragged
 from attnaudit.errors import DataError
 from attnaudit.result import Result
 from attnaudit.stats.divergence import jensen_shannon_divergence, total_variation_distance
@@ -173,7 +173,7 @@ def _texts(run: Result) -> Iterator[_Text]:
     for chunk in run.tables.chunks():
         instances = chunk["instances"].combine_chunks()
         ids = instances["instance_id"].to_pylist()
-        attention = _weights(chunk)
+        attention = attention_of(chunk["importance"])
         places = _places(instances)
         outputs = ragged(instances["output"])
         for row, (one, text, query, n, prediction, target) in enumerate(
@@ -196,13 +196,6 @@ def _texts(run: Result) -> Iterator[_Text]:
                 None if prediction is None else run.classes[prediction],
                 None if target is None else run.classes[target],
             )
-
-
-def _weights(chunk: Mapping[str, pa.Table]) -> dict[str, np.ndarray | None]:
-    """The scores of attention by instance."""
-    importance = chunk["importance"]
-    rows = importance.filter((pc.field("measure") == "attention") & (pc.field("step") == 0)).combine_chunks()
-    return dict(zip(rows["instance_id"].to_pylist(), ragged(rows["scores"]), strict=True))
 
 
 def _places(instances: pa.Table) -> list[bytes]:

@@ -10,15 +10,14 @@ from collections.abc import Collection, Iterator
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from attnaudit import tables
-from attnaudit.agreement import ragged
-from attnaudit.between import between
+from attnaudit.agreement import attention_of
+from attnaudit.between import OTHER_TEXT, OTHER_TOKENS, between
 from attnaudit.errors import DataError
 from attnaudit.result import Result
 
-_STATUS = {"other_text": "not_applicable", "other_tokens": "not_applicable"}
+_STATUS = {OTHER_TEXT: "not_applicable", OTHER_TOKENS: "not_applicable"}
 
 
 def compared(base: Result, other: Result, kind: str, subject: str) -> Iterator[pa.Table]:
@@ -62,9 +61,7 @@ def hidden_mass(run: Result, words: Collection[str], subject: str) -> Iterator[p
     """
     chosen = {word.casefold() for word in words}
     for part in run.tables.chunks():
-        instances, importance = part["instances"], part["importance"]
-        attention = importance.filter((pc.field("measure") == "attention") & (pc.field("step") == 0))
-        weights = dict(zip(attention["instance_id"].to_pylist(), ragged(attention["scores"]), strict=True))
+        instances, weights = part["instances"], attention_of(part["importance"])
         ids = instances["instance_id"].to_pylist()
         values = np.full(len(ids), np.nan)
         for row, instance in enumerate(instances.select(["tokens", "audited", "evidence"]).to_pylist()):

@@ -18,9 +18,9 @@ import pyarrow as pa
 from attnaudit import tables
 from attnaudit.between import NOT_RUN, OTHER_TEXT, OTHER_TOKENS, TOO_SHORT, Between, between
 from attnaudit.card import Answer, Policy
-from attnaudit.entries import AUDITED
 from attnaudit.errors import DataError
-from attnaudit.per_instance import RANDOM, SOONER, PerInstance
+from attnaudit.named import AUDITED, RANDOM, SOONER, gradient_of
+from attnaudit.per_instance import PerInstance
 from attnaudit.result import Result
 from attnaudit.spec.places import without_folders
 from attnaudit.stats import inference
@@ -195,11 +195,6 @@ def _compared(quantity: _Quantity, members: np.ndarray, seed: int) -> tuple[Any,
     return (value_a, value_b, *found[:3], p_value, len(a), undefined)
 
 
-def _above_nothing(a: np.ndarray, b: np.ndarray, seed: int) -> bool:
-    """Whether a share of the second column means anything in both runs."""
-    return all(inference.ratio_of_means(*run.T, seed=seed).value is not None for run in (a, b))
-
-
 def _quantities(a: PerInstance, b: PerInstance, both: Between) -> Iterator[_Quantity]:
     """Every number that both runs have, in the order of the summary."""
 
@@ -215,9 +210,10 @@ def _quantities(a: PerInstance, b: PerInstance, both: Between) -> Iterator[_Quan
     yield _Quantity("quality", AUDITED, "accuracy", correct_a, correct_b)
     for measures in _shared(a.tau, b.tau):
         yield pair("agreement", " ~ ".join(measures), "mean", (a.tau[measures], b.tau[measures]))
-    ceiling = next((m for m in _shared(a.tau, b.tau) if _is_ceiling(m)), None)
+    gradient = gradient_of(m for m, other in _shared(a.tau, b.tau) if other == "leave_one_out")
     for measures in _shared(a.tau, b.tau):
-        if ceiling is not None and measures[0] == "attention":
+        if gradient is not None and measures[0] == "attention":
+            ceiling = (gradient, "leave_one_out")
             of = ((numbers.tau[measures], numbers.tau[ceiling]) for numbers in (a, b))
             columns = zip(*of, strict=True)
             yield pair("agreement", " ~ ".join(measures), "share_of_ceiling", *columns, fold=_ratio)
@@ -257,10 +253,6 @@ def _adversaries(a: PerInstance, b: PerInstance) -> list[str]:
         for kind in a.kinds
         if kind in b.kinds and (kind.startswith("adversarial") or kind == "same_weights")
     ]
-
-
-def _is_ceiling(measures: tuple[str, str]) -> bool:
-    return measures[0].startswith("gradient") and measures[1] == "leave_one_out"
 
 
 def _median(values: np.ndarray) -> np.ndarray:

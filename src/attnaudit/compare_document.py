@@ -9,6 +9,7 @@ from typing import Any
 from attnaudit.compare import A_HIGHER, B_HIGHER, Comparison, sentence, verdict
 from attnaudit.errors import SpecError
 from attnaudit.harmless import in_markdown, markdown_table
+from attnaudit.named import SOONER
 from attnaudit.stats.inference import Estimate
 from attnaudit.store import write_atomically
 from attnaudit.summary import OVERALL
@@ -146,7 +147,7 @@ _STATISTICS = {
     "median_tvd": "output change, median",
     "mean_tvd": "output change, mean",
     "mean_jsd": "JSD, mean",
-    "sooner_than_random": "decision flips sooner than at random",
+    SOONER: "decision flips sooner than at random",
     "mean_comprehensiveness": "comprehensiveness",
     "mean_sufficiency": "sufficiency",
     "precision_at_k": "precision at k",

@@ -9,10 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from attnaudit import tables
+from attnaudit.named import AUDITED
 from attnaudit.stats.classification import classification_scores
-
-AUDITED = "base"
-"""Name of the audited model in the tables, beside the names of those that are trained beside it."""
 
 
 def importance_rows(

@@ -23,6 +23,7 @@ from attnaudit import store as stored
 from attnaudit.entries import importance_rows, score_rows
 from attnaudit.errors import DataError, SpecError
 from attnaudit.imported_rows import ScoredText, listed, offsets, scored_texts
+from attnaudit.named import gradient_of
 from attnaudit.result import Result
 from attnaudit.spec import NUMBERS_VERSION
 from attnaudit.tasks.files import stem
@@ -181,7 +182,7 @@ def _notes(
 def _warnings(n: int, short: int, measures: dict[str, None]) -> Iterator[str]:
     if short:
         yield f"{short:,} of {n:,} texts have fewer than 2 audited tokens: there is nothing to rank."
-    missing = [] if any(name.startswith("gradient") for name in measures) else ["`gradient…`"]
+    missing = ["`gradient…`"] if gradient_of(measures) is None else []
     missing += [] if "leave_one_out" in measures else ["`leave_one_out`"]
     if missing:
         yield (

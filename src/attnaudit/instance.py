@@ -21,6 +21,10 @@ class Span:
         if not 0 <= self.start < self.end:
             raise ValueError(f"a span must have 0 <= start < end, found {self.start}..{self.end}")
 
+    def covers(self, start: int, end: int) -> bool:
+        """Whether any of the characters `start` (inclusive) to `end` (exclusive) of the same field lie in it."""
+        return self.start < end and start < self.end
+
 
 @dataclass(frozen=True, slots=True)
 class Instance:

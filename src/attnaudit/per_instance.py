@@ -20,6 +20,7 @@ from jaxtyping import Bool, Float, Int
 
 from attnaudit.agreement import ragged
 from attnaudit.errors import StoreError
+from attnaudit.named import RANDOM, SOONER
 from attnaudit.stats.rarefied import rarefied_share
 
 Column = Float[np.ndarray, " instance"]
@@ -228,10 +229,6 @@ def _attention(importance: pa.Table, ids: pa.Array) -> tuple[np.ndarray, np.ndar
             flat = np.ptp(weights) <= _FLAT * weights.max()
             dispersion[place] = 0.0 if flat else ((weights - weights.mean()) ** 2).sum()
     return largest, dispersion
-
-
-RANDOM = "random"
-SOONER = "sooner_than_random"
 
 
 def _erasure(table: pa.Table | None, ids: pa.Array) -> dict[tuple[str, str, str], np.ndarray]:

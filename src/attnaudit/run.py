@@ -27,7 +27,6 @@ from attnaudit import store as stored
 from attnaudit.core import Progress, silent
 from attnaudit.counterfactual import COUNTERFACTUALS
 from attnaudit.diagnostics import Hiding, Imitating, imitated, impermissible
-from attnaudit.entries import AUDITED
 from attnaudit.erasure import ERASURES
 from attnaudit.errors import DataError, ModelError, SpecError
 from attnaudit.importance import MEASURES
@@ -35,6 +34,7 @@ from attnaudit.instance import Instance
 from attnaudit.models import checkpoint
 from attnaudit.models.attentive import BORROWED, AttentiveModel
 from attnaudit.models.vectors import MINILM, initial_vectors, source_digest
+from attnaudit.named import AUDITED
 from attnaudit.result import Result
 from attnaudit.tasks import corpus
 from attnaudit.train import Epoch, Goal, Schedule, fit

@@ -22,12 +22,13 @@ from attnaudit.batches import in_batches
 from attnaudit.core import Batch, Progress
 from attnaudit.counterfactual import Counterfactual
 from attnaudit.counterfactual.outcome import in_order
-from attnaudit.entries import AUDITED, importance_rows, score_rows
+from attnaudit.entries import importance_rows, score_rows
 from attnaudit.erasure import Erased, Erases, Orders
 from attnaudit.errors import ModelError
 from attnaudit.importance import Measure
 from attnaudit.instance import Instance, Span
 from attnaudit.models.attentive import AttentiveModel
+from attnaudit.named import AUDITED, gradient_of
 from attnaudit.representation import Seen, representation
 from attnaudit.stats.draws import sample
 
@@ -196,7 +197,7 @@ def _orders(importance: pa.Table) -> dict[str, dict[str, np.ndarray | str]]:
         usable = scores if status == "ok" else None
         found.setdefault(instance_id, {})[measure] = status if usable is None else usable
     for orders in found.values():
-        gradient = next((name for name in orders if name.startswith("gradient")), None)
+        gradient = gradient_of(orders)
         if gradient is not None and "attention" in orders:
             slope, weight = orders[gradient], orders["attention"]
             if isinstance(slope, str) or isinstance(weight, str):
@@ -224,7 +225,7 @@ def _instance_row(
     audited = batch.audit_mask[row, : len(tokens)].tolist()
     spans = [span for span, is_audited in zip(offsets, audited, strict=True) if is_audited]
     evidence = [
-        [any(r.start < span[1] and span[0] < r.end for r in annotator) for span in spans if span is not None]
+        [any(r.covers(*span) for r in annotator) for span in spans if span is not None]
         for annotator in (_inside(model.encoding.attended, spans) for spans in instance.rationales)
     ]
     query = model.encoding.query

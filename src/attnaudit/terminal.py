@@ -9,16 +9,24 @@ from itertools import product
 from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.progress import Progress as Bars
 from rich.table import Table
 
 from attnaudit.harmless import printable
+from attnaudit.named import SOONER
 from attnaudit.result import Result
 from attnaudit.stats.inference import Estimate
 from attnaudit.summary import OVERALL, lookup
+from attnaudit.summary.trainings import furthest_imitation
 from attnaudit.terminal_card import console_of, print_controls, print_lead, table_of_answers, table_of_uses
-from attnaudit.trainings import furthest_imitation
 from attnaudit.wording import counted, quality_line, worded
 
 _SHOWN = (
@@ -32,7 +40,7 @@ _SHOWN = (
     ("adversary", "share_certified", "bounds within 1%"),
     ("adversary", "share_jsd_from_0.4", "JSD ≥ 0.4"),
     ("adversary", "share_flipped", "decision flipped"),
-    ("erasure", "sooner_than_random", "decision flips sooner than at random"),
+    ("erasure", SOONER, "decision flips sooner than at random"),
     ("erasure", "mean_decision_flip", "words removed until it flips"),
     ("plausibility", "precision_at_k", "precision at k"),
     ("plausibility", "average_precision", "average precision"),
@@ -71,12 +79,12 @@ def progress_bars(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
         TimeRemainingColumn(),
         console=console,
     ) as bars:
-        tasks: dict[str, int] = {}
+        tasks: dict[str, TaskID] = {}
 
         def advance(stage: str, done: int, total: int) -> None:
             if stage not in tasks:
                 tasks[stage] = bars.add_task(stage.replace("_", " "), total=total)
-            bars.update(tasks[stage], completed=done, total=total)  # type: ignore[arg-type]  # TaskID is an int
+            bars.update(tasks[stage], completed=done, total=total)
 
         yield advance
 

@@ -19,8 +19,8 @@ import torch
 from attnaudit import store
 from attnaudit.card.check import check
 from attnaudit.card_text import plain
-from attnaudit.entries import AUDITED
 from attnaudit.errors import AuditError, SchemaError, SpecError, StoreError
+from attnaudit.named import AUDITED
 from attnaudit.report import write_report
 from attnaudit.result import Result
 from attnaudit.run import audit

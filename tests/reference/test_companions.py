@@ -10,8 +10,8 @@ import pytest
 from scipy.spatial.distance import cityblock, jensenshannon
 
 from attnaudit.companions import compared, hidden_mass
-from attnaudit.entries import AUDITED
 from attnaudit.errors import DataError
+from attnaudit.named import AUDITED
 from attnaudit.result import Result
 from attnaudit.run import audit
 from tests import gathering

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from attnaudit.diagnostics import Hiding, Imitating, imitated, impermissible
-from attnaudit.errors import DataError
+from attnaudit.errors import DataError, ModelError
 from attnaudit.instance import Instance, Span
 from attnaudit.models.attentive import BORROWED, POOL, AttentiveModel
 from attnaudit.train import Schedule, fit
@@ -111,6 +111,11 @@ def test_borrowed_attention_is_the_lenders_and_only_the_rest_learns(query):
     after = model.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in after if name.startswith("lender."))
     assert not torch.equal(before["encoder.projection.weight"], after["encoder.projection.weight"])
+
+
+def test_borrowed_attention_asks_for_a_lender():
+    with pytest.raises(ModelError, match="give `lender`"):
+        AttentiveModel(tiny.model().vocabulary, ("no", "yes"), attention=BORROWED)
 
 
 def test_uniform_attention_is_uniform_and_learns_nothing():

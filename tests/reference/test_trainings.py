@@ -9,10 +9,11 @@ import pytest
 from scipy.stats import t
 from sklearn.metrics import accuracy_score, f1_score
 
-from attnaudit.entries import AUDITED
+from attnaudit.named import AUDITED
 from attnaudit.stats import inference
 from attnaudit.stats.paired import paired_difference, score, score_difference
-from attnaudit.trainings import Columns, Group, Row, trainings
+from attnaudit.summary.rows import Group, Row
+from attnaudit.summary.trainings import Columns, trainings
 from benchmarks.calibration import (
     difference_by_counts,
     paired_trainings_coverage,

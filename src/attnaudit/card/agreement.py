@@ -18,6 +18,7 @@ from attnaudit.card.answer import (
     spread,
     spread_of_share,
 )
+from attnaudit.named import gradient_of
 from attnaudit.spec.policy import Policy
 from attnaudit.stats.inference import Estimate
 from attnaudit.wording import worded
@@ -31,7 +32,7 @@ def agreement(numbers: Numbers, group: str, policy: Policy) -> Answer:
     measures = [
         s.removeprefix("attention ~ ") for e, s, g, t in numbers if (e, g, t) == (_QUESTION, group, _SHARE)
     ]
-    gradient = next((name for name in measures if name.startswith("gradient")), None)
+    gradient = gradient_of(measures)
     if gradient is None or "leave_one_out" not in measures:
         said = "Attention, a gradient and leave-one-out were not all measured."
         return not_answered(_QUESTION, group, "not run", said)

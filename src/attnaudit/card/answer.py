@@ -173,11 +173,11 @@ def not_answered(
     return Answer(question, TITLES[question], group, found, sentence, n=n, threshold=threshold)
 
 
-def spread(estimate: Estimate, digits: int = 3) -> str:
+def spread(estimate: Estimate) -> str:
     """The interval in words."""
     if estimate.low is None or estimate.high is None:
         return "one text, so no interval" if estimate.n == 1 else "no interval"
-    return f"95% interval {estimate.low:.{digits}f} to {estimate.high:.{digits}f}"
+    return f"95% interval {estimate.low:.3f} to {estimate.high:.3f}"
 
 
 def spread_of_share(estimate: Estimate) -> str:

@@ -19,7 +19,7 @@ from attnaudit.card.answer import (
     spread_of_share,
 )
 from attnaudit.card.necessity import n_seeds
-from attnaudit.entries import AUDITED
+from attnaudit.named import AUDITED, OTHER_SEEDS
 from attnaudit.spec.policy import Policy
 from attnaudit.stats.inference import Estimate
 from attnaudit.stats.seeds import FEWEST
@@ -44,13 +44,13 @@ def consistency(numbers: Numbers, group: str, policy: Policy) -> Answer:
 
 def _seeds(numbers: Numbers, group: str, policy: Policy) -> Part | None:
     asked = policy.seed_distance
-    share = numbers.get(("seeds", "other seeds", group, "share_of_permuted"))
+    share = numbers.get(("seeds", OTHER_SEEDS, group, "share_of_permuted"))
     if share is None:
         return None
     if share.value is None:
         said = "The attention of other seeds could not be compared on these texts."
         return Part("undetermined", said, share, asked, "below")
-    others = n_seeds(numbers, "seeds", "other seeds")
+    others = n_seeds(numbers, "seeds", OTHER_SEEDS)
     of = f"{counted(others, 'other seed')}" if others else "other seeds"
     said = (
         f"The attention of {of} lies {share.value:.0%} ({spread_of_share(share)}) as far from this one as in random "
@@ -88,7 +88,7 @@ def _scores(numbers: Numbers, group: str) -> str:
 
 
 def _beside(numbers: Numbers, group: str) -> str:
-    beyond = numbers.get(("seeds", "other seeds", group, "share_adversary_beyond"))
+    beyond = numbers.get(("seeds", OTHER_SEEDS, group, "share_adversary_beyond"))
     if beyond is None or beyond.value is None:
         return ""
     return (

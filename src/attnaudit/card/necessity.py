@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from attnaudit.card.answer import RUN_COMPANIONS, Answer, Numbers, answer_by, not_answered, part, spread
-from attnaudit.entries import AUDITED
+from attnaudit.named import AUDITED
 from attnaudit.spec.policy import Policy
 from attnaudit.stats.seeds import FEWEST
 from attnaudit.summary import OVERALL

@@ -17,7 +17,7 @@ from attnaudit.card.answer import (
     part,
     spread_of_share,
 )
-from attnaudit.per_instance import SOONER
+from attnaudit.named import SOONER, gradient_of
 from attnaudit.spec.policy import Policy
 from attnaudit.stats.inference import Estimate
 from attnaudit.wording import counted
@@ -64,8 +64,13 @@ def _part(how: str, sooner: Estimate, asked: float, policy: Policy) -> Part:
 
 
 def _gradient(numbers: Numbers, group: str) -> str:
-    for (experiment, subject, of, statistic), other in numbers.items():
-        gradient = subject.startswith("gradient") and subject.endswith(", renormalise") and "×" not in subject
-        if (experiment, of, statistic) == ("erasure", group, SOONER) and gradient and other.value is not None:
-            return f" In order of the gradient: {other.value:.0%}."
-    return ""
+    sooner = {
+        subject: other.value
+        for (experiment, subject, of, statistic), other in numbers.items()
+        if (experiment, of, statistic) == ("erasure", group, SOONER)
+        and subject.endswith(", renormalise")
+        and "×" not in subject
+        and other.value is not None
+    }
+    gradient = gradient_of(sooner)
+    return "" if gradient is None else f" In order of the gradient: {sooner[gradient]:.0%}."

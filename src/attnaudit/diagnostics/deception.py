@@ -62,7 +62,7 @@ def impermissible(
         here = [
             token.text.casefold() in chosen
             if chosen
-            else any(span.start < token.end and token.start < span.end for span in spans)
+            else any(span.covers(token.start, token.end) for span in spans)
             for token in tokens
         ]
         found.append(torch.tensor([False, *here, False]))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from attnaudit.named import gradient_of
 from attnaudit.result import Result
 from attnaudit.summary import OVERALL, predicted
 
@@ -32,8 +33,7 @@ def groups(result: Result) -> list[Group]:
 
 def gradient_measure(result: Result) -> str | None:
     """The gradient that stands for gradients in the figures: the first that was measured."""
-    measures = result.per_instance.measures
-    return next((measure for measure in measures if measure.startswith("gradient")), None)
+    return gradient_of(result.per_instance.measures)
 
 
 def tau(result: Result, a: str, b: str) -> np.ndarray:

@@ -18,14 +18,15 @@ from attnaudit.drawing.figure import (
     tidy,
     values,
 )
+from attnaudit.named import OTHER_SEEDS
 from attnaudit.result import Result
 from attnaudit.summary import OVERALL, lookup
 
-IMITATIONS, SEEDS = "imitations", "other seeds"
+IMITATIONS = "imitations"
 
 SCHEMA = pa.schema(
     [
-        ("models", pa.string()),  # IMITATIONS or SEEDS
+        ("models", pa.string()),  # IMITATIONS or OTHER_SEEDS
         ("weight", pa.float64()),  # λ; null for the seeds
         ("tvd", pa.float64()),
         ("tvd_low", pa.float64()),
@@ -51,7 +52,10 @@ def imitation(result: Result) -> pa.Table:
         for subject, weight in sorted(weights.items(), key=lambda pair: pair[1])
     ]
     columns: dict[str, list] = {name: [] for name in SCHEMA.names}
-    for models, weight, experiment, subject in [*asked, *[(SEEDS, None, "seeds", SEEDS)] * bool(asked)]:
+    for models, weight, experiment, subject in [
+        *asked,
+        *[(OTHER_SEEDS, None, "seeds", OTHER_SEEDS)] * bool(asked),
+    ]:
         tvd, jsd = (found.get((experiment, subject, OVERALL, name)) for name in ("mean_tvd", "mean_jsd"))
         if tvd is None or jsd is None or tvd.value is None or jsd.value is None:
             continue
@@ -65,7 +69,7 @@ def imitation(result: Result) -> pa.Table:
 
 def imitation_note(table: pa.Table) -> str:
     """What the point of the seeds is."""
-    if SEEDS not in table["models"].to_pylist():
+    if OTHER_SEEDS not in table["models"].to_pylist():
         return ""
     return "The square is where other seeds lie, trained from their labels alone: how much varies by itself."
 

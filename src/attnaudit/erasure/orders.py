@@ -9,12 +9,11 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Int
 
+from attnaudit.named import RANDOM
 from attnaudit.stats.draws import generator
 
 FRACTIONS = (0.01, 0.05, 0.1, 0.2, 0.5)
 """Shares of the words at which comprehensiveness and sufficiency are read (DeYoung et al. 2020)."""
-
-RANDOM = "random"
 
 Orders = Mapping[str, Float[np.ndarray, " token"] | str]
 """For each ordering the scores by which words are ranked, the highest first; or the status that says why not."""

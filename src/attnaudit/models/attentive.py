@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from attnaudit import memory, text
 from attnaudit.core import Batch, Embedding, Intervention, Site, Trace
+from attnaudit.errors import ModelError
 from attnaudit.instance import Instance
 from attnaudit.models.attention import Additive, Dot, Scorer, Uniform, attend
 from attnaudit.models.deletions import SharesDeletions
@@ -77,7 +78,11 @@ class AttentiveModel(nn.Module):
         hidden: int = 128,
         lender: Mapping[str, Any] | None = None,
     ) -> None:
-        """Weights are drawn from torch's global generator, as in all of `torch.nn`; `lender` are its settings."""
+        """Weights are drawn from torch's global generator, as in all of `torch.nn`; `lender` are its settings.
+
+        Raises:
+            ModelError: attention is to be borrowed, and there is no lender.
+        """
         super().__init__()
         self.encoding = Encoding(vocabulary, tuple(classes), tokeniser, attended, query, cloze)
         self.settings: dict[str, Any] = {
@@ -92,7 +97,11 @@ class AttentiveModel(nn.Module):
         }
         self.lender: AttentiveModel | None = None
         if attention == BORROWED:
-            assert lender is not None
+            if lender is None:
+                raise ModelError(
+                    f'attention="{BORROWED}" needs the settings of the model that lends it: give `lender`, as the '
+                    "`settings` of an `AttentiveModel` have them"
+                )
             self.settings["lender"] = dict(lender)
             self.lender = AttentiveModel(vocabulary, classes, **lender).requires_grad_(False)
             attention = "uniform"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from attnaudit.agreement import ANNOTATORS, CHANCE, METRICS
+from attnaudit.named import SOONER
 from attnaudit.report.numbers import (
     NONE,
     Number,
@@ -216,7 +217,7 @@ def removal(found: Numbers, groups: Sequence[str]) -> Sheet:
             def of(statistic: str, subject: str = subject, group: str = group) -> Number:
                 return found.get(("erasure", subject, group, statistic), Number(None))
 
-            sooner, flip = of("sooner_than_random"), of("mean_decision_flip")
+            sooner, flip = of(SOONER), of("mean_decision_flip")
             rows.append(
                 (
                     worded(ordering),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from attnaudit.named import AUDITED, HIDING, OTHER_SEEDS
 from attnaudit.report import sheets, trainings_said, trainings_sheets
 from attnaudit.report.asked import Facts
 from attnaudit.report.figure_box import FigureBox
@@ -93,11 +94,11 @@ def _asked(asked: Mapping[str, Any]) -> str:
 
 
 def _seeds(found: Numbers, groups: tuple[str, ...], boxes: Mapping[str, FigureBox]) -> dict[str, Any]:
-    of = partial(_of, found, "seeds", "other seeds")
+    of = partial(_of, found, "seeds", OTHER_SEEDS)
     n = _count(of("n_seeds"))
     return {
         "sentence": trainings_said.seeds(
-            sheets.by_group(found, groups, "seeds", "other seeds", "share_of_permuted"),
+            sheets.by_group(found, groups, "seeds", OTHER_SEEDS, "share_of_permuted"),
             of("mean_jsd"),
             of("mean_tvd"),
             of("share_adversary_beyond"),
@@ -115,7 +116,7 @@ def _uniform(found: Numbers, groups: tuple[str, ...]) -> dict[str, Any]:
     n = _count(_of(found, name, name, "n_seeds"))
     return {
         "sentence": trainings_said.uniform(
-            _of(found, name, "base", "score"),
+            _of(found, name, AUDITED, "score"),
             _of(found, name, name, "score"),
             sheets.by_group(found, groups, name, name, "score_difference"),
             n_seeds=n,
@@ -126,11 +127,11 @@ def _uniform(found: Numbers, groups: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _guide(found: Numbers, groups: tuple[str, ...]) -> dict[str, Any]:
-    above = "base above uniform"
+    above = f"{AUDITED} above uniform"
     n = _count(_of(found, "guide", above, "n_seeds"))
     scores = {
         source: number
-        for source in ("base", "uniform", "own")
+        for source in (AUDITED, "uniform", "own")
         if (number := _of(found, "guide", source, "score")) is not None
     }
     gain = sheets.by_group(found, groups, "guide", above, "score_difference")
@@ -152,10 +153,10 @@ def _imitation(found: Numbers, groups: tuple[str, ...], boxes: Mapping[str, Figu
 def _deception(found: Numbers, groups: tuple[str, ...]) -> dict[str, Any]:
     return {
         "sentence": trainings_said.deception(
-            _of(found, "deception", "base", "mean_hidden_mass"),
-            _of(found, "deception", "hiding", "mean_hidden_mass"),
-            _of(found, "deception", "hiding", "score"),
-            _of(found, "deception", "base above hiding", "score_difference"),
+            _of(found, "deception", AUDITED, "mean_hidden_mass"),
+            _of(found, "deception", HIDING, "mean_hidden_mass"),
+            _of(found, "deception", HIDING, "score"),
+            _of(found, "deception", f"{AUDITED} above {HIDING}", "score_difference"),
         ),
         "sheet": trainings_sheets.deception(found, groups),
     }
@@ -170,4 +171,4 @@ def _count(number: Number | None) -> int:
 
 
 def _entropy_share(found: Numbers) -> Number | None:
-    return _of(found, "representation", "base", "mean_entropy_share")
+    return _of(found, "representation", AUDITED, "mean_entropy_share")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from attnaudit.card import Policy
+from attnaudit.named import AUDITED, OTHER_SEEDS
 from attnaudit.report.numbers import (
     Number,
     Numbers,
@@ -19,7 +20,7 @@ from attnaudit.report.numbers import (
 from attnaudit.report.sentences import class_difference, missing, words
 from attnaudit.stats.seeds import FEWEST
 from attnaudit.summary import OVERALL
-from attnaudit.trainings import furthest_imitation, most_change
+from attnaudit.summary.trainings import furthest_imitation, most_change
 from attnaudit.wording import counted
 
 ALIKE = (
@@ -171,7 +172,7 @@ def guide(scores: Mapping[str, Number], gain: Mapping[str, Number], *, n_seeds: 
     learned = ""
     if own is not None and own.value is not None:
         learned = f"; with attention that it learns itself it reaches {decimal(own.value)}"
-    both = _of(scores.get("base"), "with this attention", scores.get("uniform"), "with uniform weights")
+    both = _of(scores.get(AUDITED), "with this attention", scores.get("uniform"), "with uniform weights")
     text = (
         f"A model that reads word by word {_than(whole, 'gains', 'loses')} of accuracy by this attention over "
         f"uniform weights{_settled(whole)}{both}{learned}; {counted(n_seeds, 'pair')} of trainings."
@@ -191,8 +192,8 @@ def imitation(found: Numbers) -> str:
     }
     if all(number.value is None for number in distances.values()):
         return "Imitations were trained, but their attention could not be compared on any text."
-    beside, most = found.get(("seeds", "other seeds", OVERALL, "mean_jsd")), most_change(found, OVERALL)
-    by_seeds = ("seeds", "other seeds", OVERALL, "mean_tvd") in found
+    beside, most = found.get(("seeds", OTHER_SEEDS, OVERALL, "mean_jsd")), most_change(found, OVERALL)
+    by_seeds = ("seeds", OTHER_SEEDS, OVERALL, "mean_tvd") in found
     bound = f"those of other seeds (TVD {decimal(most)})" if by_seeds else f"TVD {decimal(most)}"
     best = furthest_imitation(found, OVERALL)
     if best is None:

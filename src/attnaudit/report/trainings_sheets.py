@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from attnaudit.named import AUDITED, HIDING, OTHER_SEEDS
 from attnaudit.report.numbers import NONE, Number, Numbers, decimal, interval, percent, percent_interval
 from attnaudit.report.sheets import Sheet, class_name, counts, grouped, subjects
 from attnaudit.report.trainings_said import over
 from attnaudit.summary import OVERALL
 
 _QUANTITIES = {
-    "conicity": ("conicity", decimal),
-    "attention_entropy": ("entropy of attention (nats)", decimal),
-    "entropy_share": ("entropy, as a share of the most", decimal),
-    "punctuation_mass": ("attention on punctuation", decimal),
-    "special_mass": ("attention on start and end", decimal),
+    "conicity": "conicity",
+    "attention_entropy": "entropy of attention (nats)",
+    "entropy_share": "entropy, as a share of the most",
+    "punctuation_mass": "attention on punctuation",
+    "special_mass": "attention on start and end",
 }
 
 
@@ -23,9 +24,9 @@ def representation(found: Numbers, groups: Sequence[str]) -> Sheet:
     """States and attention of the audited model, by group."""
     rows = [
         (name, class_name(group), decimal(number.value), interval(number), *counts(number))
-        for quantity, (name, _) in _QUANTITIES.items()
+        for quantity, name in _QUANTITIES.items()
         for group in groups
-        if (number := found.get(("representation", "base", group, f"mean_{quantity}")))
+        if (number := found.get(("representation", AUDITED, group, f"mean_{quantity}")))
     ]
     head = ("mean", "95% interval", "texts", "undefined")
     return grouped("What the model looks like", ("quantity",), head, rows, groups)
@@ -45,7 +46,7 @@ def seeds(found: Numbers, groups: Sequence[str], n_seeds: int) -> Sheet:
     rows = []
     for statistic, name in _SEEDS.items():
         for group in groups:
-            if number := found.get(("seeds", "other seeds", group, statistic)):
+            if number := found.get(("seeds", OTHER_SEEDS, group, statistic)):
                 seeds_here = 0 if statistic == "share_adversary_beyond" else n_seeds
                 rows.append(_row((name, class_name(group)), number, seeds_here))
     return grouped("Other seeds", ("quantity",), _HEAD, rows, groups)
@@ -54,7 +55,7 @@ def seeds(found: Numbers, groups: Sequence[str], n_seeds: int) -> Sheet:
 def uniform(found: Numbers, groups: Sequence[str], n_seeds: int) -> Sheet:
     """Scores with learned and with uniform attention, and the difference, by group."""
     names = (
-        ("base", "score", "learned attention"),
+        (AUDITED, "score", "learned attention"),
         ("uniform model", "score", "uniform attention"),
         ("uniform model", "score_difference", "learned above uniform"),
     )
@@ -63,7 +64,7 @@ def uniform(found: Numbers, groups: Sequence[str], n_seeds: int) -> Sheet:
 
 def guide(found: Numbers, groups: Sequence[str], n_seeds: int) -> Sheet:
     """Scores of word-by-word models by where their attention is from, and what it adds to uniform, by group."""
-    named = {"base": "this model’s", "uniform": "uniform", "own": "its own, learned"}
+    named = {AUDITED: "this model’s", "uniform": "uniform", "own": "its own, learned"}
     names = []
     for subject in subjects(found, "guide"):
         source = subject.removesuffix(" above uniform")
@@ -102,10 +103,10 @@ def deception(found: Numbers, groups: Sequence[str]) -> Sheet:
     for group in groups:
         before, after = (
             found.get(("deception", subject, group, "mean_hidden_mass"), Number(None))
-            for subject in ("base", "hiding")
+            for subject in (AUDITED, HIDING)
         )
-        score = found.get(("deception", "hiding", group, "score"), Number(None))
-        lost = found.get(("deception", "base above hiding", group, "score_difference"), Number(None))
+        score = found.get(("deception", HIDING, group, "score"), Number(None))
+        lost = found.get(("deception", f"{AUDITED} above {HIDING}", group, "score_difference"), Number(None))
         own = None if score.value is None or lost.value is None else score.value + lost.value
         for name, mass, value in (("audited", before, own), ("trained to hide", after, score.value)):
             cells = (percent(mass.value), percent_interval(mass), decimal(value))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -102,11 +103,11 @@ def share_of_variance(
     return Estimate(float(shares(part, whole)), float(low), float(high), n)
 
 
-def _bootstrapped(values: np.ndarray, statistic: object, seed: int) -> Estimate:
+def _bootstrapped(values: np.ndarray, statistic: Callable[[np.ndarray], Any], seed: int) -> Estimate:
     values = np.asarray(values, dtype=np.float64)
     if len(values) == 0:
         return Estimate(None, None, None, 0)
-    value = float(statistic(values))  # type: ignore[operator]  # np.mean or np.median
+    value = float(statistic(values))
     if len(values) == 1:
         return Estimate(value, None, None, 1)
     if np.ptp(values) == 0:

@@ -20,8 +20,8 @@ from attnaudit import memory as limits
 from attnaudit import store as stored
 from attnaudit.companions import compared, hidden_mass
 from attnaudit.core import Progress, silent
-from attnaudit.entries import AUDITED
 from attnaudit.errors import SpecError, StoreError
+from attnaudit.named import AUDITED, HIDING
 from attnaudit.result import Result
 from attnaudit.spec import NUMBERS_VERSION, Attentive, Hide, Imitate, Measure, Spec
 from attnaudit.spec.companions import Companions
@@ -90,7 +90,7 @@ def plan(base: Spec, folder: Path, asked: Companions) -> list[Training]:
             goal = Imitate(run=str(folder), weight=weight)
             found.append(Training("imitation", f"weight {weight:g}", variant({}, first, goal=goal)))
     if "deception" in asked.kinds:
-        found.append(Training("deception", "hiding", variant({}, first, goal=Hide(words=asked.hide))))
+        found.append(Training("deception", HIDING, variant({}, first, goal=Hide(words=asked.hide))))
     if "guide" in asked.kinds:
         sources = {AUDITED: {"guide": str(folder)}, "uniform": _UNIFORM, "own": {"guide": None}}
         found += [_guide(variant, name, source, s) for name, source in sources.items() for s in seeds]

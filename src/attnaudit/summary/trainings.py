@@ -10,23 +10,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 
-from attnaudit.entries import AUDITED
+from attnaudit.named import AUDITED, OTHER_SEEDS
 from attnaudit.stats import inference, paired
 from attnaudit.stats.inference import Estimate
 from attnaudit.stats.seeds import FEWEST, over_seeds
+from attnaudit.summary.rows import Group, Row, defined, row
 
 Columns = Mapping[tuple[str, str, str], Float[np.ndarray, " instance"]]
 """Numbers of the table `diagnostic` by kind, subject and quantity; NaN where there is none."""
-
-
-class Group(NamedTuple):
-    """Some of the instances; `predicted` is the class that they have in common, None for all instances."""
-
-    name: str
-    members: Bool[np.ndarray, " instance"]
-    predicted: int | None
 
 
 class Valued(Protocol):
@@ -35,20 +28,6 @@ class Valued(Protocol):
     @property
     def value(self) -> float | None:
         """None where it is undefined."""
-
-
-class Row(NamedTuple):
-    """One number of the summary."""
-
-    experiment: str
-    subject: str
-    group: str
-    statistic: str
-    value: float | None
-    low: float | None
-    high: float | None
-    n: int
-    n_undefined: int
 
 
 def trainings(
@@ -87,8 +66,8 @@ def _representation(found: Columns, n_tokens: np.ndarray, group: Group) -> Itera
         share = np.divide(shown["attention_entropy"], most, out=np.full(len(most), np.nan), where=most > 0)
         shown["entropy_share"] = share
     for quantity, values in shown.items():
-        inside, undefined = _defined(values, group)
-        yield _row("representation", AUDITED, group, f"mean_{quantity}", inference.mean(inside), undefined)
+        inside, undefined = defined(values, group)
+        yield row("representation", AUDITED, group, f"mean_{quantity}", inference.mean(inside), undefined)
 
 
 def _seeds(found: Columns, adversary: np.ndarray | None, group: Group) -> Iterator[Row]:
@@ -99,7 +78,7 @@ def _seeds(found: Columns, adversary: np.ndarray | None, group: Group) -> Iterat
         np.array([found["seeds", other, quantity] for other in others])
         for quantity in ("attention_jsd", "permuted_jsd", "output_tvd")
     )
-    subject = "other seeds"
+    subject = OTHER_SEEDS
     n = int(group.members.sum())
     for statistic, values in (
         ("mean_jsd", distance),
@@ -109,19 +88,19 @@ def _seeds(found: Columns, adversary: np.ndarray | None, group: Group) -> Iterat
         there = group.members & np.isfinite(values).all(axis=0)
         means = values[:, there].mean(axis=1) if there.any() else np.empty(0)
         estimate = _of_seeds(means, inference.mean(values[:, there].mean(axis=0)), int(there.sum()))
-        yield _row("seeds", subject, group, statistic, estimate, n - int(there.sum()))
+        yield row("seeds", subject, group, statistic, estimate, n - int(there.sum()))
     there = group.members & np.isfinite(distance).all(axis=0) & np.isfinite(chance).all(axis=0)
     near, far = distance[:, there], chance[:, there]
     whole = inference.ratio_of_means(near.mean(axis=0), far.mean(axis=0))
     each = near.mean(axis=1) / far.mean(axis=1) if whole.value is not None else np.empty(0)
     share = _of_seeds(each, whole, int(there.sum()))
-    yield _row("seeds", subject, group, "share_of_permuted", share, n - int(there.sum()))
-    yield _row("seeds", subject, group, "n_seeds", Estimate(float(len(others)), None, None, n))
+    yield row("seeds", subject, group, "share_of_permuted", share, n - int(there.sum()))
+    yield row("seeds", subject, group, "n_seeds", Estimate(float(len(others)), None, None, n))
     if adversary is not None:
         there &= np.isfinite(adversary)
         beyond = int((adversary[there] > distance[:, there].max(axis=0)).sum()) if there.any() else 0
         share = inference.share(beyond, int(there.sum()))
-        yield _row("seeds", subject, group, "share_adversary_beyond", share, n - int(there.sum()))
+        yield row("seeds", subject, group, "share_adversary_beyond", share, n - int(there.sum()))
 
 
 def _uniform(scored: _Scored, group: Group) -> Iterator[Row]:
@@ -155,17 +134,17 @@ def _imitation(found: Columns, scored: _Scored, group: Group) -> Iterator[Row]:
     """How far attention went, and the outputs with it, in models trained to keep the one and move the other."""
     for subject in _subjects(found, "imitation"):
         for statistic, quantity in (("mean_tvd", "output_tvd"), ("mean_jsd", "attention_jsd")):
-            inside, undefined = _defined(found["imitation", subject, quantity], group)
-            yield _row("imitation", subject, group, statistic, inference.mean(inside), undefined)
+            inside, undefined = defined(found["imitation", subject, quantity], group)
+            yield row("imitation", subject, group, statistic, inference.mean(inside), undefined)
         score, undefined = scored.score(scored.of("imitation", subject), group)
-        yield _row("imitation", subject, group, "score", score, undefined)
+        yield row("imitation", subject, group, "score", score, undefined)
 
 
 def _deception(found: Columns, scored: _Scored, group: Group) -> Iterator[Row]:
     """How much attention words still get in a model that was trained to hide them, and what that cost."""
     for subject in _subjects(found, "deception"):
-        inside, undefined = _defined(found["deception", subject, "hidden_mass"], group)
-        yield _row("deception", subject, group, "mean_hidden_mass", inference.mean(inside), undefined)
+        inside, undefined = defined(found["deception", subject, "hidden_mass"], group)
+        yield row("deception", subject, group, "mean_hidden_mass", inference.mean(inside), undefined)
         if subject != AUDITED:
             hiding = scored.of("deception", subject)
             yield _scores(scored, [hiding], "deception", subject, group)
@@ -208,7 +187,7 @@ def _scores(
     found = [scored.score(model, group) for model in models]
     values = [estimate.value for estimate, _ in found if estimate.value is not None]
     (first, undefined), mean = found[0], float(np.mean(values)) if values else None
-    return _row(experiment, subject, group, "score", Estimate(mean, None, None, first.n), undefined)
+    return row(experiment, subject, group, "score", Estimate(mean, None, None, first.n), undefined)
 
 
 def _differences(
@@ -225,8 +204,8 @@ def _differences(
     # Resampling texts takes long, and would not be used where there are enough seeds.
     enough = len(each) >= FEWEST
     difference = over_seeds(each) if enough else scored.difference(pairs, group)._replace(n=n)
-    yield _row(experiment, subject, group, "score_difference", difference, undefined)
-    yield _row(experiment, subject, group, "n_seeds", Estimate(float(len(pairs)), None, None, n))
+    yield row(experiment, subject, group, "score_difference", difference, undefined)
+    yield row(experiment, subject, group, "n_seeds", Estimate(float(len(pairs)), None, None, n))
 
 
 def _of_seeds(each: np.ndarray, one: Estimate, n: int) -> Estimate:
@@ -243,25 +222,13 @@ def _subjects(found: Columns, kind: str) -> list[str]:
     return list(dict.fromkeys(subject for k, subject, _ in found if k == kind))
 
 
-def _defined(values: np.ndarray, group: Group) -> tuple[np.ndarray, int]:
-    inside = values[group.members]
-    there = np.isfinite(inside)
-    return inside[there], int((~there).sum())
-
-
-def _row(
-    experiment: str, subject: str, group: Group, statistic: str, estimate: Estimate, undefined: int = 0
-) -> Row:
-    return Row(experiment, subject, group.name, statistic, *estimate, undefined)
-
-
 LITTLE_CHANGE = 0.1
 """The output change (TVD) that imitations may make where there are no other seeds."""
 
 
 def most_change(summary: Mapping[tuple[str, str, str, str], Valued], group: str) -> float:
     """The mean output change that an imitation may make to count: what other seeds make."""
-    between = summary.get(("seeds", "other seeds", group, "mean_tvd"))
+    between = summary.get(("seeds", OTHER_SEEDS, group, "mean_tvd"))
     return LITTLE_CHANGE if between is None or between.value is None else between.value
 
 
