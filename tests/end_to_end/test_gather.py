@@ -574,6 +574,29 @@ def test_what_was_asked_wrongly_is_said_at_once(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("flags", "named"),
+    [
+        (("--no-controls",), "`--no-controls`"),
+        (("--jobs", "2"), "`--jobs`"),
+        (("--no-controls", "--jobs", "2", "--seeds", "1"), "`--no-controls` and `--jobs`"),
+    ],
+)
+def test_flags_of_trainings_are_refused_by_a_card_that_trains_nothing(
+    finished: Path, flags: tuple[str, ...], named: str, monkeypatch: pytest.MonkeyPatch, capsys
+) -> None:
+    from attnaudit import cli
+
+    monkeypatch.setenv("COLUMNS", "400")
+    monkeypatch.setattr(sys, "argv", ["attnaudit", "card", str(finished), *flags])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    out, err = capsys.readouterr()
+    assert (ended.value.code, out) == (2, "")
+    assert f"{named} would do nothing" in err
+    assert "also give `--seeds N` (2 or more) or `--with KIND`" in err
+
+
 def test_seeds_of_a_model_that_was_taken_are_refused_before_anything_is_computed(
     finished: Path, monkeypatch: pytest.MonkeyPatch, capsys, tmp_path: Path
 ) -> None:

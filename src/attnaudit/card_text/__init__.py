@@ -66,6 +66,39 @@ def plain(result: Result, policy: Policy | None = None) -> dict[str, Any]:
     }
 
 
+def plain_run(result: Result, report: Path | None) -> dict[str, Any]:
+    """A run as plain values, as `--json` of `run`, `import` and `show` prints it: its numbers, its card, its uses.
+
+    Args:
+        result: the run.
+        report: where its report is, if it has one.
+    """
+    summary: dict[str, Any] = {}
+    for row in result.tables["summary"].to_pylist():
+        place = (
+            summary.setdefault(row["experiment"], {})
+            .setdefault(row["subject"], {})
+            .setdefault(row["group"], {})
+        )
+        place[row["statistic"]] = {name: row[name] for name in ("value", "low", "high", "n", "n_undefined")}
+    answers = [
+        {
+            name: getattr(answer, name)
+            for name in ("question", "group", "verdict", "sentence", "value", "low", "high", "n")
+        }
+        for answer in result.card
+    ]
+    return {
+        "run_id": result.manifest["run_id"],
+        "path": str(result.folder),
+        "report": report and str(report),
+        "test": {row["metric"]: row["value"] for row in result.tables["scores"].to_pylist()},
+        "summary": summary,
+        "card": answers,
+        "uses": plain_uses(result.uses()),
+    }
+
+
 def plain_check(check: Check, controls: Sequence[Control], policy: Policy) -> dict[str, Any]:
     """A check as plain values."""
     return {
