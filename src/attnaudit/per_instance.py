@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import reduce
-from operator import and_
 from typing import Any
 
 import numpy as np
@@ -175,12 +173,15 @@ def _by(table: pa.Table | None, *names: str) -> list[tuple[Any, pa.Table]]:
     """The rows by the values of some columns, in the order in which these turn up; order within is kept."""
     if table is None:
         return []
-    keys = table.select(names).group_by(list(names), use_threads=False).aggregate([])
-    found = []
-    for key in zip(*(keys[name].to_pylist() for name in names), strict=True):
-        same = [pc.field(name) == value for name, value in zip(names, key, strict=True)]
-        found.append((key, table.filter(reduce(and_, same))))
-    return found
+    keys = table.select(names).append_column("row", pa.array(np.arange(len(table))))
+    groups = keys.group_by(list(names), use_threads=False).aggregate([("row", "list")])
+    rows = groups["row_list"].combine_chunks()
+    together, starts = table.take(rows.values), rows.offsets.to_pylist()
+    keyed = zip(*(groups[name].to_pylist() for name in names), strict=True)
+    return [
+        (key, together.slice(start, end - start))
+        for key, start, end in zip(keyed, starts, starts[1:], strict=False)
+    ]
 
 
 _DRAWS = 10

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,21 +60,15 @@ def export_figures(
     return written
 
 
-def fixed(chart: Chart, width: int) -> dict[str, Any]:
-    """The specification of a chart at a fixed total width in pixels."""
-    spec = chart.to_dict()
-    spec["width"] = width
-    return spec
-
-
-def svg(chart: Chart, width: int) -> str:
-    """A chart as static SVG with a transparent ground."""
-    return vl_convert.vegalite_to_svg(fixed(chart, width))
+def svg(spec: Mapping[str, Any], width: int) -> str:
+    """The specification of a chart as static SVG of a total width in pixels, with a transparent ground."""
+    return vl_convert.vegalite_to_svg({**spec, "width": width})
 
 
 def for_paper(chart: Chart) -> dict[str, Any]:
     """The specification of a chart in one column: smaller letters, black on white."""
-    spec = fixed(chart, COLUMN_WIDTH)
+    spec = chart.to_dict()
+    spec["width"] = COLUMN_WIDTH
     spec["height"] = round(spec["height"] * 0.7)
     spec["background"] = "white"
     spec["padding"] = {"left": 4, "right": 16, "top": 4, "bottom": 4}  # labels beside the plot may end in it

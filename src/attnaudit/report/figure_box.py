@@ -51,15 +51,15 @@ def figure_box(result: Result, name: str) -> FigureBox:
     if not len(table):
         return FigureBox(name, figure.title, figure.caption, figure.nothing)
     note = figure.note(table)
-    chart = figure.draw(table)
+    spec = figure.draw(table).to_dict()
     data = csv_bytes(table)
     return FigureBox(
         name,
         figure.title,
         f"{figure.caption} {note}".rstrip(),
         figure.nothing,
-        Markup(svg(chart, STILL_WIDTH)),
-        json_for_html(chart.to_dict()),
+        Markup(svg(spec, STILL_WIDTH)),
+        json_for_html(spec),
         f"data:text/csv;charset=utf-8;base64,{base64.b64encode(data).decode()}",
         hashlib.sha256(data).hexdigest()[:10],
         tuple(table.column_names),

@@ -35,11 +35,16 @@ def token_f1(marked: Marks, scores: Scores, k: int) -> float:
 
 
 def average_precision(marked: Marks, scores: Scores) -> float:
-    """The area under the curve of precision and recall (AUPRC) as scikit-learn steps it, in [0, 1]."""
-    # Here, since it takes a second to load and most corpora have no evidence.
-    from sklearn.metrics import average_precision_score
+    """The area under the curve of precision and recall (AUPRC), a step for each score that occurs, in [0, 1].
 
-    return float(average_precision_score(marked, scores))
+    Written out, since scikit-learn spends thirty times as long on checking one short text, and a report asks thousands.
+
+    Oracle: scikit-learn's `average_precision_score`.
+    """
+    _, of_score = np.unique(-scores, return_inverse=True)
+    taken = np.cumsum(np.bincount(of_score))
+    newly = np.bincount(of_score, weights=marked)
+    return float((newly * np.cumsum(newly) / taken).sum() / marked.sum())
 
 
 def random_average_precision(marked: Marks) -> float:
@@ -115,6 +120,6 @@ def _spans(
     selected: Bool[np.ndarray, "draw token"],
 ) -> tuple[Int[np.ndarray, " span"], Int[np.ndarray, " span"], Int[np.ndarray, " span"]]:
     """Row, first token and one past the last of each run of True, in reading order."""
-    edges = np.diff(np.pad(selected.astype(np.int8), ((0, 0), (1, 1))), axis=1)
+    edges = np.diff(selected.astype(np.int8), axis=1, prepend=0, append=0)
     rows, starts = np.nonzero(edges == 1)
     return rows, starts, np.nonzero(edges == -1)[1]

@@ -21,14 +21,14 @@ def test_every_figure_has_data_and_can_be_drawn(run):
         table = figure.data(run)
         assert isinstance(table, pa.Table), name
         assert len(table), name
-        assert svg(figure.draw(table), 400).startswith("<svg"), name
+        assert svg(figure.draw(table).to_dict(), 400).startswith("<svg"), name
 
 
 def test_figures_of_one_run_are_the_same_every_time(run):
     for figure in FIGURES.values():
         table = figure.data(run)
         assert table.equals(figure.data(run))
-        assert svg(figure.draw(table), 400) == svg(figure.draw(table), 400)
+        assert svg(figure.draw(table).to_dict(), 400) == svg(figure.draw(table).to_dict(), 400)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_of_a_bracket_both_bounds_are_counted(bracketed):
     upper = table.filter(pc.field("bound") == "upper")
     assert sum(upper["count"].to_pylist()) == expected.sum() == 60
     assert "Outlined bars" in figure.note(table)
-    assert svg(figure.draw(table), 400).startswith("<svg")
+    assert svg(figure.draw(table).to_dict(), 400).startswith("<svg")
 
 
 def test_violins_of_a_bracket_mark_the_upper_medians(bracketed):
@@ -170,7 +170,7 @@ def test_violins_of_a_bracket_mark_the_upper_medians(bracketed):
     assert places
     assert all(row["value"] >= places[row["max_attention"], row["group"]] for row in upper)
     assert "diamonds" in figure.note(table)
-    assert "lower bound" in svg(figure.draw(table), 400)
+    assert "lower bound" in svg(figure.draw(table).to_dict(), 400)
 
 
 def test_a_search_is_held_against_what_was_solved_with_the_same_epsilon(bracketed, tmp_path):
@@ -182,7 +182,7 @@ def test_a_search_is_held_against_what_was_solved_with_the_same_epsilon(brackete
     assert all(row["optimum_low_jsd"] <= row["optimum_high_jsd"] for row in rows)
     assert any(row["optimum_low_jsd"] < row["optimum_high_jsd"] for row in rows)
     assert "between two bounds" in figure.note(table)
-    assert svg(figure.draw(table), 400).startswith("<svg")
+    assert svg(figure.draw(table).to_dict(), 400).startswith("<svg")
     other = small_run(tmp_path, counterfactuals=("adversarial_exact", "adversarial_paper"))
     assert len(figure.data(other)) == 0  # 0.01 and 0.05
 
@@ -190,12 +190,11 @@ def test_a_search_is_held_against_what_was_solved_with_the_same_epsilon(brackete
 def test_all_texts_together_need_no_legend(tmp_path):
     run = small_run(tmp_path, **FORMS["many_answers"])
     for name in ("tau_gradient", "adversary_histogram", "exact_against_search"):
-        drawn = svg(FIGURES[name].draw(FIGURES[name].data(run)), 400)
+        drawn = svg(FIGURES[name].draw(FIGURES[name].data(run)).to_dict(), 400)
         assert "overall" not in drawn
         assert "role-legend" not in drawn
-    assert "all texts (n " in svg(
-        FIGURES["permutation_violins"].draw(FIGURES["permutation_violins"].data(run)), 400
-    )
+    figure = FIGURES["permutation_violins"]
+    assert "all texts (n " in svg(figure.draw(figure.data(run)).to_dict(), 400)
 
 
 def test_a_search_alone_is_called_a_lower_bound(tmp_path):
@@ -204,7 +203,7 @@ def test_a_search_alone_is_called_a_lower_bound(tmp_path):
         table = FIGURES[name].data(run)
         assert set(table["bound"].to_pylist()) == {"lower"}
         assert FIGURES[name].note(table)
-        assert "lower bound" in svg(FIGURES[name].draw(table), 400)
+        assert "lower bound" in svg(FIGURES[name].draw(table).to_dict(), 400)
 
 
 @pytest.mark.parametrize(
@@ -241,7 +240,7 @@ def test_strange_runs_are_drawn(tmp_path, changes):
     for figure in FIGURES.values():
         table = figure.data(run)
         if len(table):
-            assert svg(figure.draw(table), 330).startswith("<svg")
+            assert svg(figure.draw(table).to_dict(), 330).startswith("<svg")
 
 
 def test_a_class_keeps_its_colour_where_the_other_is_empty(tmp_path):
@@ -293,7 +292,7 @@ def test_imitations_stand_in_the_order_of_lambda_with_seeds_as_the_yardstick(run
         assert row["jsd"] == pytest.approx(jsd.mean(), abs=1e-6)
         assert row["jsd_low"] < row["jsd"] < row["jsd_high"]
     assert "The square" in FIGURES["imitation"].note(table)
-    drawn = svg(FIGURES["imitation"].draw(table), 400)
+    drawn = svg(FIGURES["imitation"].draw(table).to_dict(), 400)
     for label in (">0<", ">0.001<", ">0.01<"):
         assert label in drawn
 
@@ -302,11 +301,11 @@ def test_imitations_that_lie_together_share_a_label(run):
     table = FIGURES["imitation"].data(run)
     together = table.slice(0, 1).to_pylist() * 3
     rows = [{**row, "weight": weight} for row, weight in zip(together, (0.0, 0.1, 0.2), strict=True)]
-    drawn = svg(FIGURES["imitation"].draw(pa.Table.from_pylist(rows, table.schema)), 400)
+    drawn = svg(FIGURES["imitation"].draw(pa.Table.from_pylist(rows, table.schema)).to_dict(), 400)
     assert "0 to 0.2" in drawn
 
 
 def test_imitations_without_seeds_have_no_yardstick(run):
     table = FIGURES["imitation"].data(run).slice(0, 3)
     assert FIGURES["imitation"].note(table) == ""
-    assert svg(FIGURES["imitation"].draw(table), 400).startswith("<svg")
+    assert svg(FIGURES["imitation"].draw(table).to_dict(), 400).startswith("<svg")
