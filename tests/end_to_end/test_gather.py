@@ -101,6 +101,18 @@ def test_asking_again_trains_nothing_and_changes_no_bit(
     assert (run.folder / "evidence" / "manifest.json").read_bytes() == before
 
 
+def test_nothing_is_trained_beside_numbers_of_other_rules(
+    finished: Path, tmp_path: Path, here: InThisProcess
+) -> None:
+    folder = copied(finished, tmp_path / "runs").folder
+    shutil.rmtree(folder / "evidence")
+    edit_manifest(folder, numbers_version=1)
+    with pytest.raises(SpecError, match="of version 1.*audit its spec again"):
+        gather(Result.open(folder), asked(seeds=2))
+    assert here.specs == []
+    assert gather(Result.open(folder), asked()).evidence is not None  # the controls are trained by today's anyway
+
+
 def test_kinds_in_any_order_are_the_same_question(tmp_path: Path, here: InThisProcess) -> None:
     run = audit(spec(), store=tmp_path)
     first = gather(run, asked(kinds=["guide", "uniform", "guide"]))

@@ -270,6 +270,8 @@ def card(
     from attnaudit.store import write_atomically
     from attnaudit.terminal_card import show_card
 
+    if output is not None and written_as is CardFormat.terminal:
+        raise SpecError("`--output` needs `--format markdown` or `--format json`")
     asked = policy_of(policy)
     companions = companions_of(seeds, beside, hide, controls=not no_controls)
     if seeds > 1 or companions.kinds:
@@ -281,8 +283,6 @@ def card(
             "also give `--seeds N` (2 or more) or `--with KIND`"
         )
     if written_as is CardFormat.terminal:
-        if output is not None:
-            raise SpecError("`--output` needs `--format markdown` or `--format json`")
         show_card(opened(run, store), asked)
         return
     result = opened(run, store)

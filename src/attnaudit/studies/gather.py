@@ -143,7 +143,8 @@ def gather(
         progress: told how far each training has come, under its name.
 
     Raises:
-        SpecError: nothing can be trained like the model of this run, or there is none.
+        SpecError: nothing can be trained like the model of this run, or there is none, or its numbers were made by
+            other rules.
         StoreError: the run folder cannot be written.
     """
     if result.imported:
@@ -156,6 +157,12 @@ def gather(
         asked = asked.with_earlier(Companions.parse(before["asked"]))
     base, store = result.spec, result.folder.parent
     planned = plan(base, result.folder, asked)
+    version = result.manifest.get("numbers_version")
+    if planned and version != NUMBERS_VERSION:
+        raise SpecError(
+            f"{result.folder}: its numbers are of version {version}, those of models trained now would be of version "
+            f"{NUMBERS_VERSION}, and would not differ by the training alone; audit its spec again, and gather there"
+        )
     about: dict[str, Any] = {
         "of": result.manifest["manifest_sha256"],
         "numbers_version": NUMBERS_VERSION,
@@ -261,10 +268,9 @@ def _of_no_use(
 
 
 def _other_data(result: Result, other: Result) -> bool:
-    """Whether two runs by the same rules learned from or audited other texts."""
-    mine, its = result.manifest, other.manifest
-    same_rules = mine.get("numbers_version") == its["numbers_version"]
-    return same_rules and any(mine["data"][key] != its["data"][key] for key in ("digest", "facts"))
+    """Whether two runs learned from or audited other texts."""
+    mine, its = result.manifest["data"], other.manifest["data"]
+    return any(mine[key] != its[key] for key in ("digest", "facts"))
 
 
 @dataclass(frozen=True, slots=True)
