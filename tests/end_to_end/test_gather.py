@@ -107,7 +107,7 @@ def test_nothing_is_trained_beside_numbers_of_other_rules(
     folder = copied(finished, tmp_path / "runs").folder
     shutil.rmtree(folder / "evidence")
     edit_manifest(folder, numbers_version=1)
-    with pytest.raises(SpecError, match="of version 1.*audit its spec again"):
+    with pytest.raises(SpecError, match="of version 1"):
         gather(Result.open(folder), asked(seeds=2))
     assert here.specs == []
     assert gather(Result.open(folder), asked()).evidence is not None  # the controls are trained by today's anyway

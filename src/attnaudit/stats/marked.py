@@ -37,7 +37,7 @@ def token_f1(marked: Marks, scores: Scores, k: int) -> float:
 def average_precision(marked: Marks, scores: Scores) -> float:
     """The area under the curve of precision and recall (AUPRC), a step for each score that occurs, in [0, 1].
 
-    Written out, since scikit-learn spends thirty times as long on checking one short text, and a report asks thousands.
+    Written out: scikit-learn spends thirty times as long on checking a short text, and a report asks thousands.
 
     Oracle: scikit-learn's `average_precision_score`.
     """
