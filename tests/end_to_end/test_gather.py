@@ -110,7 +110,9 @@ def test_nothing_is_trained_beside_numbers_of_other_rules(
     with pytest.raises(SpecError, match="of version 1"):
         gather(Result.open(folder), asked(seeds=2))
     assert here.specs == []
-    assert gather(Result.open(folder), asked()).evidence is not None  # the controls are trained by today's anyway
+    assert (
+        gather(Result.open(folder), asked()).evidence is not None
+    )  # the controls are trained by today's anyway
 
 
 def test_kinds_in_any_order_are_the_same_question(tmp_path: Path, here: InThisProcess) -> None:
