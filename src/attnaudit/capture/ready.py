@@ -18,9 +18,9 @@ def ready(model: nn.Module, *, step_by_step: bool = True) -> Iterator[nn.Module]
     """The model in eval mode, with attention that is computed step by step, and as it was afterwards.
 
     Models of `transformers` are switched to `eager`, in which every distribution is computed by the model's own code,
-    unless told to leave them; the fast path of `nn.MultiheadAttention` is off, since it computes padding otherwise. Parameters ask for no
-    gradient inside, which makes those of the inputs cheaper. What was changed is restored on the way out, also after
-    an exception.
+    unless told to leave them; the fast path of `nn.MultiheadAttention` is off, since it computes padding otherwise.
+    Parameters ask for no gradient inside, which makes those of the inputs cheaper. What was changed is restored on the
+    way out, also after an exception.
 
     Raises:
         UnsupportedModelError: the model cannot be questioned as it is: scripted, or in half precision.
@@ -46,15 +46,15 @@ def refuse(model: nn.Module) -> None:
     """Say why a model cannot be questioned as it is, and what can be done; nothing where it can."""
     if isinstance(model, torch.jit.ScriptModule):
         raise UnsupportedModelError(
-            "the model is scripted (TorchScript), so that its attention cannot be reached from outside; give the model "
-            "that it was made from"
+            "the model is scripted (TorchScript), so that its attention cannot be reached from outside; give the "
+            "model that it was made from"
         )
     half = {p.dtype for p in model.parameters() if p.is_floating_point()} - {torch.float32, torch.float64}
     if half:
         names = ", ".join(sorted(str(dtype).removeprefix("torch.") for dtype in half))
         raise UnsupportedModelError(
-            f"the model is in {names}, which moves probabilities by as much as is measured here; use `model.float()`, or "
-            "load it with `dtype=torch.float32`"
+            f"the model is in {names}, which moves probabilities by as much as is measured here; use "
+            "`model.float()`, or load it with `dtype=torch.float32`"
         )
 
 

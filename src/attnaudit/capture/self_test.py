@@ -74,8 +74,8 @@ def check(model: nn.Module, forward: Forward, *, sites: str | None = None) -> Ch
         how far those of the other texts.
 
     Raises:
-        UnsupportedModelError: nothing was seen, something that is called attention was not, the captured pass computes
-            other numbers, or replacing the attention of one text does nothing, or moves others.
+        UnsupportedModelError: nothing was seen, something that is called attention was not, the captured pass
+            computes other numbers, or replacing the attention of one text does nothing, or moves others.
     """
     with torch.no_grad():
         plain = forward()
@@ -97,8 +97,8 @@ def check(model: nn.Module, forward: Forward, *, sites: str | None = None) -> Ch
     edited, others = moved[0].item(), moved[1:].max().item()
     if not edited > 2 * max(difference, others):  # both are 0 where the model computes in fixed order
         raise UnsupportedModelError(
-            "uniform attention at every site leaves the logits where they were, so the sites that were seen are not the "
-            f"attention that the model uses: {_listed(captured.attention)}"
+            "uniform attention at every site leaves the logits where they were, so the sites that were seen are not "
+            f"the attention that the model uses: {_listed(captured.attention)}"
         )
     if not others <= EXACT * scale:
         raise UnsupportedModelError(
@@ -150,8 +150,8 @@ def _seen(captured: Capture, sites: str | None) -> None:
         )
     if captured.unseen and sites is None:
         raise UnsupportedModelError(
-            f"these modules are called attention, and ran without any that could be seen: {_listed(captured.unseen)}. "
-            "Name the sites that are meant (`sites`), or use an implementation that computes attention step by step"
+            "these modules are called attention, and ran without any that could be seen: "
+            f"{_listed(captured.unseen)}. Name the sites that are meant (`sites`), or use an implementation that computes attention step by step"
         )
 
 
