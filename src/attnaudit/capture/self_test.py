@@ -151,7 +151,8 @@ def _seen(captured: Capture, sites: str | None) -> None:
     if captured.unseen and sites is None:
         raise UnsupportedModelError(
             "these modules are called attention, and ran without any that could be seen: "
-            f"{_listed(captured.unseen)}. Name the sites that are meant (`sites`), or use an implementation that computes attention step by step"
+            f"{_listed(captured.unseen)}. Name the sites that are meant (`sites`), or use an implementation that "
+            "computes attention step by step"
         )
 
 
