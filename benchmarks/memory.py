@@ -37,7 +37,12 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             spec = Path(folder) / "spec.yaml"
             task = {"name": "planted", "train": 200, "dev": 50, "test": texts, "longest": asked.longest}
-            counterfactuals = [{"name": "permuted", "draws": asked.draws}, "uniform", "adversarial"]
+            counterfactuals = [
+                {"name": "permuted", "draws": asked.draws},
+                "uniform",
+                "adversarial",
+                "same_weights",
+            ]
             # JSON is YAML.
             spec.write_text(json.dumps(_SPEC | {"task": task, "counterfactuals": counterfactuals}))
             peak, seconds = _run(spec, Path(folder) / "runs")

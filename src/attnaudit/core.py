@@ -25,7 +25,8 @@ class Batch:
     `token_mask` is True on real tokens (markers included), `audit_mask` on those whose importance is asked
     (no markers, no padding). `offsets` are characters of the attended field, None for a marker. Where a model
     reads a question or hypothesis beside the attended text, it is in `query_ids`; where only some classes can be the
-    answer, `candidate_mask` is True on those.
+    answer, `candidate_mask` is True on those. Where the tokens are pieces of words, `word_ids` numbers the word of
+    each, −1 where it has none; `segment_ids` tell texts that are read as one apart.
     """
 
     instance_ids: tuple[str, ...]
@@ -37,6 +38,8 @@ class Batch:
     query_ids: Int[Tensor, "batch query"] | None = None
     query_mask: Bool[Tensor, "batch query"] | None = None
     candidate_mask: Bool[Tensor, "batch output"] | None = None
+    segment_ids: Int[Tensor, "batch token"] | None = None
+    word_ids: Int[Tensor, "batch token"] | None = None
 
     def __len__(self) -> int:
         return len(self.token_ids)

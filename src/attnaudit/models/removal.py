@@ -6,6 +6,7 @@ Queries stay whole, and so do the candidates of a cloze question: a class whose 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Int
@@ -27,13 +28,13 @@ def without_token(batch: Batch, rows: Int[Tensor, " row"], position: int) -> Bat
         chosen,
         tokens=tuple(row[:position] + row[position + 1 :] for row in chosen.tokens),
         offsets=tuple(row[:position] + row[position + 1 :] for row in chosen.offsets),
-        token_ids=cut(chosen.token_ids),
-        token_mask=cut(chosen.token_mask),
-        audit_mask=cut(chosen.audit_mask),
+        **dict[str, Any]((name, cut(values)) for name, values in _of_tokens(chosen).items()),
     )
 
 
-def deleted(batch: Batch, rows: Int[Tensor, " row"], gone: Bool[Tensor, "row token"]) -> Batch:
+def deleted(
+    batch: Batch, rows: Int[Tensor, " row"], gone: Bool[Tensor, "row token"], *, pad: int = text.PAD
+) -> Batch:
     """The given rows of a batch, each without its tokens in `gone`, as ids and masks alone; padded to the longest."""
     chosen = _ids_alone(batch).take(rows)
     kept = chosen.token_mask & ~gone
@@ -41,12 +42,10 @@ def deleted(batch: Batch, rows: Int[Tensor, " row"], gone: Bool[Tensor, "row tok
     width = int(lengths.max())
     places = (~kept).to(torch.uint8).argsort(dim=1, stable=True)[:, :width]  # what stays, in reading order
     real = torch.arange(width, device=gone.device) < lengths
-    return replace(
-        chosen,
-        token_ids=chosen.token_ids.gather(1, places).masked_fill(~real, text.PAD),
-        token_mask=real,
-        audit_mask=chosen.audit_mask.gather(1, places) & real,
-    )
+    gathered = {name: values.gather(1, places) for name, values in _of_tokens(chosen).items()}
+    gathered["token_ids"] = gathered["token_ids"].masked_fill(~real, pad)
+    gathered["audit_mask"] &= real
+    return replace(chosen, **gathered | {"token_mask": real})
 
 
 def masked(batch: Batch, rows: Int[Tensor, " row"], gone: Bool[Tensor, "row token"], mask_id: int) -> Batch:
@@ -56,6 +55,12 @@ def masked(batch: Batch, rows: Int[Tensor, " row"], gone: Bool[Tensor, "row toke
     """
     chosen = _ids_alone(batch).take(rows)
     return replace(chosen, token_ids=chosen.token_ids.masked_fill(gone, mask_id))
+
+
+def _of_tokens(batch: Batch) -> dict[str, Any]:
+    """What the batch has for each of its tokens."""
+    names = ("token_ids", "token_mask", "audit_mask", "segment_ids", "word_ids")
+    return {name: values for name in names if (values := getattr(batch, name)) is not None}
 
 
 def _ids_alone(batch: Batch) -> Batch:
