@@ -19,6 +19,7 @@ from attnaudit.capture import Capture, Checked, check, ready
 from attnaudit.core import Attention, Batch, Embedding, Intervention, Site, Trace
 from attnaudit.errors import ModelError, UnsupportedModelError
 from attnaudit.instance import Instance
+from attnaudit.models.left_out_words import logits_without
 from attnaudit.models.pieces import REFUSE, Pieces, pieces
 
 Row = Literal["first", "last", "all"]
@@ -165,6 +166,15 @@ class Transformer:
             logits[:, None],
             {self._site(name, attention): attention for name, attention in captured.attention.items()},
         )
+
+    def delete_each(self, batch: Batch) -> Float[Tensor, "batch token output"]:
+        """Logits with the word of each piece deleted; see `logits_without`."""
+        return self.leave_out_each(batch, "delete")
+
+    def leave_out_each(self, batch: Batch, removal: str) -> Float[Tensor, "batch token output"]:
+        """The same for any way to leave words out, see `logits_without`."""
+        mask = getattr(self.tokenizer, "mask_token_id", None)
+        return logits_without(self._logits, batch, removal, pad=self._pad, mask=mask)
 
     def _logits(self, batch: Batch) -> Float[Tensor, "batch output"]:
         inputs: dict[str, Tensor] = {
