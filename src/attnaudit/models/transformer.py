@@ -16,11 +16,13 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from attnaudit.capture import Capture, Checked, check, ready
+from attnaudit.capture.self_test import EXACT
 from attnaudit.core import Attention, Batch, Embedding, Intervention, Site, Trace
 from attnaudit.errors import ModelError, UnsupportedModelError
 from attnaudit.instance import Instance
 from attnaudit.models.left_out_words import logits_without
 from attnaudit.models.pieces import REFUSE, Pieces, pieces
+from attnaudit.models.suffix import Given, all_rows, given_again, layers_before, recorded
 
 Row = Literal["first", "last", "all"]
 """Which rows of the last site the prediction is read from: the first token's, the last one's, or those of all."""
@@ -69,11 +71,12 @@ class Transformer:
         self._too_long = too_long
         self._pattern = pattern
         names = getattr(tokenizer, "model_input_names", ())
-        self._segmented = (
-            "token_type_ids" in names and "token_type_ids" in inspect.signature(model.forward).parameters
-        )
+        takes = inspect.signature(model.forward).parameters
+        self._segmented = "token_type_ids" in names and "token_type_ids" in takes
+        self._caches = "use_cache" in takes
         self._pad = _padding_id(config, tokenizer)
         self._named: dict[str, Site] = {}
+        self._resumes = True
 
     @property
     def device(self) -> torch.device:
@@ -176,6 +179,44 @@ class Transformer:
         mask = getattr(self.tokenizer, "mask_token_id", None)
         return logits_without(self._logits, batch, removal, pad=self._pad, mask=mask)
 
+    def replay(
+        self,
+        batch: Batch,
+        edit: Intervention,
+        *,
+        first: Site,
+        draws: int = 1,
+        given: Given | None = None,
+    ) -> Float[Tensor, "batch draw output"]:
+        """Logits with the attention of sites replaced, `draws` ways a text, from the first of these sites on.
+
+        Args:
+            batch: the texts.
+            edit: given a site and its weights [batch × draw, head, query, token], each text so many times in a row.
+            first: the first site that is edited; what lies before its layer is not computed again.
+            draws: how many ways.
+            given: what `before` said; computed here where not given.
+        """
+        given = self.before(batch, first) if given is None else given
+        rows = all_rows(len(batch), draws, batch.token_ids.device)
+
+        def by_name(name: str, attention: Attention) -> Attention:
+            return edit(self._site(name, attention), attention)
+
+        many = batch.take(rows)
+        captured = Capture(self.model, len(many), edit=by_name, sites=self._pattern, keep=False)
+        with captured, given_again(self.model, given, rows):
+            logits = self._logits(many)
+        return logits.reshape(len(batch), draws, -1)
+
+    def before(self, batch: Batch, first: Site) -> Given:
+        """What the layers before a site give, computed in one forward pass; nothing where that cannot be used."""
+        if not self._resumes:
+            return Given({}, len(batch))
+        with torch.no_grad(), recorded(self.model, layers_before(self.model, first), len(batch)) as given:
+            self._logits(batch)
+        return given
+
     def _logits(self, batch: Batch) -> Float[Tensor, "batch output"]:
         inputs: dict[str, Tensor] = {
             "input_ids": batch.token_ids,
@@ -183,7 +224,8 @@ class Transformer:
         }
         if self._segmented and batch.segment_ids is not None:
             inputs["token_type_ids"] = batch.segment_ids
-        return self.model(**inputs).logits
+        more = {"use_cache": False} if self._caches else {}
+        return self.model(**inputs, **more).logits
 
     @contextmanager
     def _embedded(self, embedding: Embedding) -> Iterator[None]:
@@ -215,7 +257,14 @@ class Transformer:
         self.checked = check(self.model, lambda: self._logits(batch), sites=self._pattern)
         with torch.no_grad():
             self.sites = tuple(self.trace(batch).attention)
+            self._resumes = self._same_from(batch, self.sites[-1])
         self.row = self._row(batch)
+
+    def _same_from(self, batch: Batch, site: Site) -> bool:
+        """Whether computing only what follows a site gives the logits of the whole."""
+        whole = self._logits(batch)
+        later = self.replay(batch, lambda _site, attention: attention, first=site, draws=2)
+        return bool((later - whole[:, None]).abs().max() <= EXACT * max(1.0, whole.abs().max().item()))
 
     def _row(self, batch: Batch) -> Row:
         """Which rows of the last site move the logits."""
