@@ -9,8 +9,9 @@ import pytest
 import torch
 from scipy.spatial.distance import jensenshannon
 
-from attnaudit.counterfactual import scoped
+from attnaudit.counterfactual import scoped, scoped_search
 from attnaudit.counterfactual.scoped import Scope, ScopedPermuted, ScopedUniform, head_effects, permuted_by
+from attnaudit.counterfactual.scoped_search import ScopedAdversary
 from attnaudit.errors import UnsupportedModelError
 from attnaudit.models.transformer import Transformer, opened
 from tests import tiny_transformers as tiny
@@ -41,16 +42,18 @@ def literal(model: Transformer, batch: Any, number: int, scope: Scope, deal: Any
     n = int(one.token_mask.sum())
     read = 0 if model.row == "first" else n - 1
     distances = []
+    with torch.no_grad():
+        untouched = model.trace(one).attention
 
     def edit(site: Any, attention: torch.Tensor) -> torch.Tensor:
         if site not in scope.sites(model):
             return attention
-        new = attention.clone()
+        new = untouched[site].clone()
         for head in range(attention.shape[1]):
             for query in range(n):
                 if scope.head not in (None, head) or (scope.rows == "read" and query != read):
                     continue
-                own = attention[0, head, query].double().numpy()
+                own = untouched[site][0, head, query].double().numpy()
                 places = [t for t in range(n) if one.audit_mask[0, t] and own[t] > 0]
                 dealt = deal(own[places], places)
                 new[0, head, query, places] = torch.from_numpy(dealt).float()
@@ -152,3 +155,58 @@ def test_a_head_that_is_not_there_is_refused(model: Transformer) -> None:
     trace = model.trace(batch)
     with pytest.raises(UnsupportedModelError, match="there is no head 9: the site has 4"):
         ScopedUniform(Scope(head=9))(model, batch, trace, seed=0)
+
+
+@pytest.mark.parametrize(
+    "scope", [Scope(rows="read"), Scope(), Scope(None)], ids=lambda scope: f"{scope.site}-{scope.name()}"
+)
+def test_the_adversary_is_far_and_keeps_the_output(
+    model: Transformer, scope: Scope, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = model.encode(TEXTS)
+    trace = model.trace(batch)
+    tried: list[dict[Any, torch.Tensor]] = []
+    output = scoped_search._output
+
+    def keep(*arguments: Any) -> torch.Tensor:
+        tried.append({site: weights.detach() for site, weights in arguments[2].items()})
+        return output(*arguments)
+
+    monkeypatch.setattr(scoped_search, "_output", keep)
+    ask = ScopedAdversary(scope, epsilon=0.05, steps=40, learning_rate=0.1)
+    rows = ask(model, batch, trace, seed=0).to_pylist()
+    own = torch.softmax(trace.logits[:, 0].double(), dim=-1)
+    best = np.zeros(len(TEXTS))
+    with torch.no_grad():
+        for used in tried:  # every step anew: whole passes, and scipy's divergence of the rows that are free
+            moved = model.trace(batch, intervention=lambda site, a, used=used: used.get(site, a)).logits[:, 0]
+            tvd = 0.5 * (torch.softmax(moved.double(), dim=-1) - own).abs().sum(dim=-1)
+            for number in range(3):
+                if tvd[number] <= 0.05 - 1e-5:
+                    best[number] = max(best[number], mean_jsd(model, batch, trace, used, scope, number))
+    for number, row in enumerate(rows[:3]):
+        assert row["output_tvd"] <= 0.05
+        assert row["attention_jsd"] == pytest.approx(best[number], abs=2e-3)
+        assert row["attention_jsd"] > 0.02
+    assert rows[3]["status"] == "too_short"
+
+
+def mean_jsd(model: Any, batch: Any, trace: Any, used: Any, scope: Scope, number: int) -> float:
+    n = int(batch.token_mask[number].sum())
+    audited = batch.audit_mask[number].numpy()
+    by_site = []
+    for site in scope.sites(model):
+        distances = []
+        for head in range(site.heads):
+            for query in range(n):
+                if scope.rows == "read" and query != (0 if model.row == "first" else n - 1):
+                    continue
+                a = trace.attention[site][number, head, query].double().numpy()
+                b = used[site][number, head, query].double().numpy()
+                places = audited & (a > 0)
+                np.testing.assert_allclose(a[~places], b[~places])
+                if places.sum() > 1:
+                    np.testing.assert_allclose(a[places].sum(), b[places].sum(), atol=1e-6)
+                    distances.append(jensenshannon(a[places], b[places]) ** 2)
+        by_site.append(np.mean(distances))
+    return float(np.mean(by_site))

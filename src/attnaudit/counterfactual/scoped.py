@@ -2,7 +2,8 @@
 
 That one head's weights could be others, or the last layer's, or all of them at once are different questions; each has
 its scope, and they stand apart in the table. Only weights on audited tokens are re-assigned: what markers have, they
-keep, so that the sum of a row stays as it is.
+keep, so that the sum of a row stays as it is. Where several sites are replaced, each gets what its own weights of the
+untouched pass become, whatever it would have computed behind the others.
 """
 
 from __future__ import annotations
@@ -166,7 +167,7 @@ def head_effects(model: AuditedModel, batch: Batch, trace: Trace) -> Float[np.nd
             return lambda attention, free: uniform(attention, free & mine)
 
         with torch.no_grad():
-            output, _ = _replayed(model, batch, Scope(number), site.heads, of_head)
+            output, _ = _replayed(model, batch, trace, Scope(number), site.heads, of_head)
         found[:, number, : site.heads] = total_variation_distance(output, own[:, None])
     return found
 
@@ -181,7 +182,7 @@ def _asked(
     replace_of: Callable[[Tensor], Replace],
 ) -> pa.Table:
     """The rows of the table `counterfactual`, each draw of each text in the order of the batch."""
-    output, jsd = _replayed(model, batch, scope, draws, replace_of)
+    output, jsd = _replayed(model, batch, trace, scope, draws, replace_of)
     own = _distribution(trace.logits[:, 0])
     words = batch.n_audited if batch.word_ids is None else batch.word_ids.amax(dim=1) + 1
     enough = (words > 1).cpu().numpy()
@@ -208,6 +209,7 @@ def _asked(
 def _replayed(
     model: AuditedModel,
     batch: Batch,
+    trace: Trace,
     scope: Scope,
     draws: int,
     replace_of: Callable[[Tensor], Replace],
@@ -228,21 +230,24 @@ def _replayed(
         some = range(start, min(start + at_once, draws))
         rows = torch.tensor([text * draws + draw for text in range(texts) for draw in some])
         replace = replace_of(rows.to(batch.token_ids.device))
-        many = batch.take(torch.arange(texts).repeat_interleave(len(some)))
+        of_texts = torch.arange(texts, device=batch.token_ids.device).repeat_interleave(len(some))
+        many = batch.take(of_texts)
         distances: list[Tensor] = []
 
         def edit(
             site: Site,
             attention: Attention,
             many: Batch = many,
+            of_texts: Tensor = of_texts,
             replace: Replace = replace,
             distances: list[Tensor] = distances,
         ) -> Attention:
             if site not in sites:
                 return attention
-            free = _free(model, many, attention, scope)
-            used = replace(attention, free)
-            distances.append(_divergence(attention, used, free))
+            own = trace.attention[site][of_texts]
+            free = free_weights(model, many, own, scope)
+            used = replace(own, free)
+            distances.append(divergence(own, used, free))
             return used
 
         logits = model.replay(batch, edit, first=sites[0], draws=len(some), given=given)
@@ -256,7 +261,7 @@ def _replayed(
     return output, np.clip(jsd, 0.0, LN2)
 
 
-def _free(
+def free_weights(
     model: Resumes, batch: Batch, attention: Attention, scope: Scope
 ) -> Bool[Tensor, "batch head query token"]:
     """Which weights may be re-assigned: on audited tokens a row attends to, in the rows and heads of the scope."""
@@ -283,7 +288,7 @@ def _free(
     return free
 
 
-def _divergence(own: Attention, used: Attention, free: Tensor) -> Float[Tensor, " batch"]:
+def divergence(own: Attention, used: Attention, free: Tensor) -> Float[Tensor, " batch"]:
     """JSD between own and used weights on the free tokens of a row, as distributions; the mean over such rows."""
     a, b = (weights.double() * free for weights in (own, used))
     mass = a.sum(dim=-1, keepdim=True)
