@@ -11,7 +11,7 @@ from attnaudit import memory, text
 from attnaudit.core import Batch
 from attnaudit.errors import ModelError
 from attnaudit.instance import Instance
-from attnaudit.models.attentive import AttentiveModel
+from attnaudit.models.interface import TextModel
 
 TOKENS = 8_192
 """Most padded tokens in a batch; a CPU gains nothing from more."""
@@ -24,7 +24,7 @@ TOKENS_GPU = 131_072
 
 
 def in_batches(
-    model: AttentiveModel, instances: Sequence[Instance], ask: Callable[[Sequence[int], Batch], None]
+    model: TextModel, instances: Sequence[Instance], ask: Callable[[Sequence[int], Batch], None]
 ) -> None:
     """`ask` for all instances, with the positions of those in a batch; batches as large as the memory limit allows.
 
@@ -33,7 +33,7 @@ def in_batches(
     Raises:
         ModelError: one text alone is too much.
     """
-    lengths = [len(model.encoding.ids(instance).tokens) for instance in instances]
+    lengths = [model.length(instance) for instance in instances]
 
     def encode(positions: Sequence[int]) -> None:
         ask(positions, model.encode([instances[i] for i in positions]))
@@ -42,7 +42,7 @@ def in_batches(
 
 
 def by_length(
-    model: AttentiveModel,
+    model: TextModel,
     lengths: Sequence[int],
     ask: Callable[[Sequence[int]], None],
     *,
@@ -67,7 +67,7 @@ def by_length(
         waiting += [positions[half:], positions[:half]]
 
 
-def _tokens(model: AttentiveModel) -> int:
+def _tokens(model: TextModel) -> int:
     """Padded tokens in a batch, by what the memory limit has room for."""
     most = TOKENS if model.device.type == "cpu" else TOKENS_GPU
     return max(1, min(most, memory.limit() // model.bytes_per_token))

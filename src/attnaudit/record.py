@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from attnaudit.models.attentive import AttentiveModel
+from attnaudit.models.interface import TextModel
 from attnaudit.tasks import checks
 from attnaudit.tasks.corpus import Corpus
 
 
-def data(corpus: Corpus, model: AttentiveModel) -> dict[str, Any]:
+def data(corpus: Corpus, model: TextModel) -> dict[str, Any]:
     """Notes of the corpus, its facts, and what a careful reader would want to be told; lengths in tokens."""
     lengths = {
-        name: np.fromiter((len(model.encoding.ids(instance).tokens) - 2 for instance in split), np.int64)
+        name: np.fromiter((model.n_words(instance) for instance in split), np.int64)
         for name, split in corpus.splits.items()
     }
     facts = checks.facts(corpus, lengths)
@@ -28,14 +28,9 @@ def data(corpus: Corpus, model: AttentiveModel) -> dict[str, Any]:
     }
 
 
-def model(audited: AttentiveModel, earlier: Path | None) -> dict[str, Any]:
+def model(audited: TextModel, earlier: Path | None) -> dict[str, Any]:
     """Settings and sizes of the audited model, and the run it was taken from."""
-    return {
-        **audited.settings,
-        "vocabulary": len(audited.vocabulary),
-        "parameters": sum(parameter.numel() for parameter in audited.parameters()),
-        "from": str(earlier) if earlier else None,
-    }
+    return audited.described() | {"from": str(earlier) if earlier else None}
 
 
 def tokens_per_second(

@@ -27,7 +27,8 @@ from attnaudit.erasure import Erased, Erases, Orders
 from attnaudit.errors import ModelError
 from attnaudit.importance import Measure
 from attnaudit.instance import Instance, Span
-from attnaudit.models.attentive import AttentiveModel
+from attnaudit.models.interface import TextModel
+from attnaudit.models.words import by_word, units
 from attnaudit.named import AUDITED, gradient_of
 from attnaudit.representation import Seen, representation
 from attnaudit.stats.draws import sample
@@ -39,7 +40,7 @@ CHUNK = store.CHUNK
 class Work:
     """What every stage works on: a model, the instances it is asked about, and the folder for the answers."""
 
-    model: AttentiveModel
+    model: TextModel
     instances: Sequence[Instance]
     draft: store.Draft
     progress: Progress
@@ -97,11 +98,11 @@ def measure(work: Work, name: str, ask: Measure) -> None:
         scores: dict[tuple[int, int], np.ndarray] = {}
 
         def score_tokens(positions: Sequence[int], batch: Batch) -> None:
-            values = _checked(name, ask(work.model, batch), batch).float().cpu().numpy()
-            audited = batch.audit_mask.cpu().numpy()
+            scored = _checked(name, ask(work.model, batch), batch).float()
+            values = [of_text.cpu().numpy() for of_text in by_word(batch, scored)]
             for row, position in enumerate(positions):
-                for step in range(values.shape[1]):
-                    scores[position, step] = values[row, step, audited[row]]
+                for step in range(len(values[row])):
+                    scores[position, step] = values[row][step]
 
         in_batches(work.model, chunk, score_tokens)
         keys = [(chunk[position].id, step) for position, step in sorted(scores)]
@@ -219,19 +220,18 @@ def _through(work: Work, table: str, stage: str, write: Callable[[int, Sequence[
 
 
 def _instance_row(
-    model: AttentiveModel, instance: Instance, batch: Batch, row: int, output: np.ndarray, keep_text: bool
+    model: TextModel, instance: Instance, batch: Batch, row: int, output: np.ndarray, keep_text: bool
 ) -> dict[str, Any]:
-    tokens, offsets = batch.tokens[row], batch.offsets[row]
-    audited = batch.audit_mask[row, : len(tokens)].tolist()
+    tokens, offsets, audited = units(batch, row, instance.fields[model.attended])
     spans = [span for span, is_audited in zip(offsets, audited, strict=True) if is_audited]
     evidence = [
         [any(r.covers(*span) for r in annotator) for span in spans if span is not None]
-        for annotator in (_inside(model.encoding.attended, spans) for spans in instance.rationales)
+        for annotator in (_inside(model.attended, spans) for spans in instance.rationales)
     ]
-    query = model.encoding.query
+    query = model.query
     return {
         "instance_id": instance.id,
-        "text": instance.fields[model.encoding.attended] if keep_text else None,
+        "text": instance.fields[model.attended] if keep_text else None,
         "query": instance.fields[query] if keep_text and query is not None else None,
         "tokens": list(tokens) if keep_text else None,
         "offsets": [None if span is None else {"start": span[0], "end": span[1]} for span in offsets],

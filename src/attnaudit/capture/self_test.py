@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
@@ -51,6 +51,10 @@ class Checked:
     difference: float
     edited: float
     others: float
+
+    def plain(self) -> dict[str, Any]:
+        """Plain values for a manifest."""
+        return asdict(self)
 
     @property
     def exact(self) -> bool:

@@ -9,7 +9,7 @@ from attnaudit.core import Batch, Trace
 from attnaudit.erasure.by_rank import RemovedByRank
 from attnaudit.erasure.orders import Erased, Orders
 from attnaudit.erasure.re_encoded import ReEncoded
-from attnaudit.models.attentive import AttentiveModel
+from attnaudit.models.interface import TextModel
 
 
 class Erases(Protocol):
@@ -20,7 +20,7 @@ class Erases(Protocol):
         """How many of the audited instances are asked, drawn with the seed; None for all."""
 
     def __call__(
-        self, model: AttentiveModel, batch: Batch, trace: Trace, orders: Mapping[str, Orders], *, seed: int
+        self, model: TextModel, batch: Batch, trace: Trace, orders: Mapping[str, Orders], *, seed: int
     ) -> dict[str, list[Erased]]:
         """Rows of the table `erasure` for each instance of the batch."""
 

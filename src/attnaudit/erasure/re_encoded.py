@@ -18,8 +18,9 @@ from jaxtyping import Float, Int
 from attnaudit.batches import by_length
 from attnaudit.core import Batch, Trace
 from attnaudit.erasure.orders import FRACTIONS, Erased, Orders, answered, count_at, ranked, undefined
-from attnaudit.models.attentive import AttentiveModel
+from attnaudit.models.interface import TextModel
 from attnaudit.models.removal import deleted, masked
+from attnaudit.models.words import word_numbers
 
 OPERATORS = ("delete", "mask")
 
@@ -44,7 +45,7 @@ class ReEncoded:
     sample: int | None = 300
 
     def __call__(
-        self, model: AttentiveModel, batch: Batch, trace: Trace, orders: Mapping[str, Orders], *, seed: int
+        self, model: TextModel, batch: Batch, trace: Trace, orders: Mapping[str, Orders], *, seed: int
     ) -> dict[str, list[Erased]]:
         """At most 32 forward passes a text and order: two operators, ten to read and six more until it flips.
 
@@ -52,21 +53,22 @@ class ReEncoded:
         orders, or at two shares of a short text, are taken out once.
         """
         own = _distribution(trace)
-        audited = batch.audit_mask.cpu().numpy()
+        words = word_numbers(batch).cpu().numpy()
         ranks = [
-            ranked(name, int(count), orders.get(name, {}), draws=self.draws, seed=seed)
-            for name, count in zip(batch.instance_ids, audited.sum(axis=1), strict=True)
+            ranked(name, int(most) + 1, orders.get(name, {}), draws=self.draws, seed=seed)
+            for name, most in zip(batch.instance_ids, words.max(axis=1), strict=True)
         ]
+        operators = OPERATORS if model.mask_id is not None else OPERATORS[:1]
         removals = [
-            _Removal(row, operator, ordering, draw, audited[row].nonzero()[0][order])
+            _Removal(row, operator, ordering, draw, order, words[row])
             for row, of_text in enumerate(ranks)
-            for operator, (ordering, drawn) in product(OPERATORS, of_text.items())
+            for operator, (ordering, drawn) in product(operators, of_text.items())
             if not isinstance(drawn, str)
             for draw, order in enumerate(drawn)
         ]
         outputs = _Outputs(model, batch)
         outputs.ask(
-            removal.cut(fraction, outputs.width, alone=alone)
+            removal.cut(fraction, alone=alone)
             for removal, fraction, alone in product(removals, FRACTIONS, (False, True))
         )
         flips = _flips(removals, outputs, own.argmax(axis=1))
@@ -75,8 +77,10 @@ class ReEncoded:
         for row, (name, of_text) in enumerate(zip(batch.instance_ids, ranks, strict=True)):
             found[name] = []
             for operator, (ordering, drawn) in product(OPERATORS, of_text.items()):
-                if isinstance(drawn, str):
-                    found[name] += undefined(ordering, operator, drawn)
+                if isinstance(drawn, str) or operator not in operators:
+                    found[name] += undefined(
+                        ordering, operator, drawn if isinstance(drawn, str) else "unsupported"
+                    )
                     continue
                 key = row, operator, ordering
                 means = {at: float(np.mean(values)) for at, values in changes[key].items()}
@@ -97,31 +101,33 @@ class _Cut(NamedTuple):
 
 
 class _Removal(NamedTuple):
-    """One order in which the words of one text go; `places` are their positions in the batch."""
+    """One order in which the words of one text go; `words` has the number of each token's word, −1 for markers."""
 
     row: int
     operator: str
     ordering: str
     draw: int
-    places: Int[np.ndarray, " word"]
+    order: Int[np.ndarray, " word"]
+    words: Int[np.ndarray, " token"]
 
     @property
     def key(self) -> _Key:
         return self.row, self.operator, self.ordering
 
-    def cut(self, fraction: float, width: int, *, alone: bool = False) -> _Cut:
+    def cut(self, fraction: float, *, alone: bool = False) -> _Cut:
         """The first words taken out, or all others."""
-        count = count_at(fraction, len(self.places))
-        gone = np.zeros(width, dtype=bool)
-        gone[self.places[count:] if alone else self.places[:count]] = True
+        count = count_at(fraction, len(self.order))
+        # One more, that is never gone, for the number −1 of tokens that are no word's.
+        going = np.zeros(len(self.order) + 1, dtype=bool)
+        going[self.order[count:] if alone else self.order[:count]] = True
+        gone = going[self.words]
         return _Cut(self.row, self.operator, gone.tobytes())
 
 
 class _Outputs:
     """The outputs of a batch's texts without some of their words, each set of words encoded once."""
 
-    def __init__(self, model: AttentiveModel, batch: Batch) -> None:
-        self.width = batch.token_ids.shape[1]
+    def __init__(self, model: TextModel, batch: Batch) -> None:
         self._model, self._batch = model, batch
         self._lengths = batch.token_mask.sum(dim=1).cpu().numpy()
         self._known: dict[_Cut, np.ndarray] = {}
@@ -147,8 +153,9 @@ class _Outputs:
             device = self._batch.token_ids.device
             which = torch.from_numpy(rows[chosen]).to(device), torch.from_numpy(gone[chosen]).to(device)
             if operator == "delete":
-                changed = deleted(self._batch, *which)
+                changed = deleted(self._batch, *which, pad=self._model.pad_id)
             else:
+                assert self._model.mask_id is not None
                 changed = masked(self._batch, *which, self._model.mask_id)
             found = _distribution(self._model.trace(changed))
             self._known.update(zip((cuts[i] for i in chosen), found, strict=True))
@@ -165,14 +172,14 @@ def _flips(
         flips.setdefault(removal.key, []).append(None)
     staying = removals
     for fraction in GRID:
-        cuts = [removal.cut(fraction, outputs.width) for removal in staying]
+        cuts = [removal.cut(fraction) for removal in staying]
         outputs.ask(cuts)
         still = []
         for removal, cut in zip(staying, cuts, strict=True):
             if outputs[cut].argmax() == predicted[removal.row]:
                 still.append(removal)
             else:
-                n = len(removal.places)
+                n = len(removal.order)
                 flips[removal.key][removal.draw] = count_at(fraction, n) / n
         staying = still
     return flips
@@ -187,7 +194,7 @@ def _changes(
         predicted = own[removal.row].argmax()
         of_order = changes.setdefault(removal.key, {})
         for quantity, fraction in product(("comprehensiveness", "sufficiency"), FRACTIONS):
-            cut = removal.cut(fraction, outputs.width, alone=quantity == "sufficiency")
+            cut = removal.cut(fraction, alone=quantity == "sufficiency")
             moved = own[removal.row, predicted] - outputs[cut][predicted]
             of_order.setdefault((quantity, fraction), []).append(float(moved))
     return changes

@@ -129,6 +129,21 @@ class AttentiveModel(nn.Module):
         return self.encoding.classes
 
     @property
+    def attended(self) -> str:
+        """The field whose words are audited."""
+        return self.encoding.attended
+
+    @property
+    def query(self) -> str | None:
+        """The field that is read beside it, if any."""
+        return self.encoding.query
+
+    @property
+    def pad_id(self) -> int:
+        """What fills a batch up."""
+        return text.PAD
+
+    @property
     def mask_id(self) -> int:
         """What stands in place of a masked word: the id that all unknown words share."""
         return text.UNKNOWN
@@ -153,6 +168,19 @@ class AttentiveModel(nn.Module):
     def encode(self, instances: Sequence[Instance]) -> Batch:
         """Ids, masks and tokens with offsets; see `Encoding.batch`."""
         return self.encoding.batch(instances).to(self.device)
+
+    def length(self, instance: Instance) -> int:
+        """How many tokens are read of the attended text, markers included."""
+        return len(self.encoding.ids(instance).tokens)
+
+    def n_words(self, instance: Instance) -> int:
+        """How many words of it are audited."""
+        return self.length(instance) - 2  # less the markers
+
+    def described(self) -> dict[str, Any]:
+        """Settings and sizes, plain values for a manifest."""
+        parameters = sum(parameter.numel() for parameter in self.parameters())
+        return {**self.settings, "vocabulary": len(self.vocabulary), "parameters": parameters}
 
     def pad(self, rows: Sequence[Ids]) -> Batch:
         """A batch of ids alone, without the tokens' texts; what training needs."""

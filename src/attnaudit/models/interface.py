@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -38,6 +38,43 @@ class AuditedModel(Protocol):
         self, batch: Batch, *, embedding: Embedding | None = None, intervention: Intervention | None = None
     ) -> Trace:
         """One forward pass, from `embedding` if given, with attention replaced by `intervention` if given."""
+
+
+class TextModel(AuditedModel, Protocol):
+    """What a run needs to know of a model besides: what it reads, and how large it is."""
+
+    @property
+    def attended(self) -> str:
+        """The field whose words are audited."""
+
+    @property
+    def query(self) -> str | None:
+        """The field that is read beside it, if any."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+
+    @property
+    def bytes_per_token(self) -> int:
+        """What a forward and backward pass hold for a token."""
+
+    @property
+    def pad_id(self) -> int:
+        """What fills a batch up."""
+
+    @property
+    def mask_id(self) -> int | None:
+        """What stands in place of a masked word; None where nothing can."""
+
+    def length(self, instance: Instance) -> int:
+        """How many tokens the model reads of it, markers included."""
+
+    def n_words(self, instance: Instance) -> int:
+        """How many words of it are audited."""
+
+    def described(self) -> dict[str, Any]:
+        """Settings and sizes, plain values for a manifest."""
 
 
 @runtime_checkable

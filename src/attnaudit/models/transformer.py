@@ -27,6 +27,9 @@ from attnaudit.models.suffix import Given, all_rows, given_again, layers_before,
 Row = Literal["first", "last", "all"]
 """Which rows of the last site the prediction is read from: the first token's, the last one's, or those of all."""
 
+_TYPICAL = 128
+"""Tokens of a text for which the memory of its attention is reckoned."""
+
 _UNKNOWN_LIMIT = 10**6
 """A tokeniser that knows no limit says a number with thirty digits."""
 
@@ -84,6 +87,23 @@ class Transformer:
         return next(self.model.parameters()).device
 
     @property
+    def bytes_per_token(self) -> int:
+        """What a forward and backward pass hold for a token: states several times over, and its rows of attention."""
+        config: Any = self.model.config
+        heads = max((site.heads for site in self.sites), default=12)
+        return 4 * max(1, len(self.sites)) * (16 * config.hidden_size + 4 * heads * _TYPICAL)
+
+    @property
+    def mask_id(self) -> int | None:
+        """What stands in place of a masked piece; None where nothing can."""
+        return getattr(self.tokenizer, "mask_token_id", None)
+
+    @property
+    def pad_id(self) -> int:
+        """What fills a batch up."""
+        return self._pad
+
+    @property
     def longest(self) -> int:
         """Most pieces that the model reads."""
         positions = getattr(self.model.config, "max_position_embeddings", None)
@@ -113,6 +133,32 @@ class Transformer:
             longest=self.longest,
             too_long=self._too_long,
         )
+
+    def length(self, instance: Instance) -> int:
+        """How many pieces are read, markers and query included."""
+        return len(self.pieces(instance).ids)
+
+    def n_words(self, instance: Instance) -> int:
+        """How many words of it are audited."""
+        return len(self.pieces(instance).spans)
+
+    def described(self) -> dict[str, Any]:
+        """Settings, sizes and what the self-test found, plain values for a manifest."""
+        config: Any = self.model.config
+        assert self.checked is not None
+        return {
+            "name": "transformer",
+            "class": type(self.model).__name__,
+            "type": config.model_type,
+            "attended": self.attended,
+            "query": self.query,
+            "row": self.row,
+            "longest": self.longest,
+            "too_long": self._too_long,
+            "vocabulary": config.vocab_size,
+            "parameters": sum(parameter.numel() for parameter in self.model.parameters()),
+            "self_test": self.checked.plain(),
+        }
 
     def encode(self, instances: Sequence[Instance]) -> Batch:
         """Instances → ids, masks, words; the tokens of the batch are pieces, padded behind.
@@ -176,8 +222,7 @@ class Transformer:
 
     def leave_out_each(self, batch: Batch, removal: str) -> Float[Tensor, "batch token output"]:
         """The same for any way to leave words out, see `logits_without`."""
-        mask = getattr(self.tokenizer, "mask_token_id", None)
-        return logits_without(self._logits, batch, removal, pad=self._pad, mask=mask)
+        return logits_without(self._logits, batch, removal, pad=self.pad_id, mask=self.mask_id)
 
     def replay(
         self,
