@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+from attnaudit.capture.said import beyond, heads
 from attnaudit.capture.shape import Shape
 from attnaudit.capture.where import Where
 from attnaudit.core import Attention
@@ -103,7 +104,9 @@ class Capture(TorchFunctionMode):
         name = self._where.attending()
         if name is None:
             return weights
-        axis = kwargs.get("dim", args[1] if len(args) > 1 else -1)
+        axis = kwargs.get("dim", args[1] if len(args) > 1 else None)
+        if axis is None:  # as torch takes it, with a warning
+            axis = 0 if weights.ndim in (0, 1, 3) else 1
         return self._used(name, weights, axis)
 
     def _fused(self, *args: Any, **kwargs: Any) -> Tensor:
@@ -116,8 +119,14 @@ class Capture(TorchFunctionMode):
         """The weights that the model goes on with."""
         if self._edit is None and not self._keep:
             return weights
-        shape = Shape(tuple(weights.shape), axis, self._batch)
-        attention = shape.spread(weights)
+        module = self._where.module(name)
+        shape = Shape(tuple(weights.shape), axis, self._batch, heads(module), beyond(module))
+        try:
+            attention = shape.spread(weights)
+        except UnsupportedModelError as error:
+            raise UnsupportedModelError(
+                f"`{name}`: {error}. Other sites can be named (`sites`, a regular expression on their names)"
+            ) from error
         if self._edit is None:
             self.attention[name] = attention
             return weights
@@ -128,7 +137,7 @@ class Capture(TorchFunctionMode):
             )
         if self._keep:
             self.attention[name] = edited
-        return weights if edited is attention else shape.back(edited.to(weights.dtype))
+        return weights if edited is attention else shape.back(edited.to(weights.dtype), weights)
 
 
 def _written_out(
