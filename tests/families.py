@@ -30,8 +30,8 @@ class Family:
     """One family: how to build a tiny model of it, what it reads, and what capturing must find in it.
 
     `exact` is whether step by step the model computes bit for bit what it computes untouched; where not, `note` says
-    why. `leaks` is whether rows may sum to less than 1, `idle` how many sites cannot move what comes out, `pattern` which sites are asked for. Where `refused` is not
-    empty, capturing must say so, in these words among others.
+    why. `leaks` is whether rows may sum to less than 1, `idle` how many sites cannot move what comes out, `pattern`
+    which sites are asked for. Where `refused` is not empty, capturing must refuse, in these words among others.
     """
 
     name: str
@@ -95,15 +95,7 @@ def _widened(model: nn.Module) -> nn.Module:
     return model
 
 
-OWN = (
-    "inputs",
-    "sites",
-    "exact",
-    "leaks",
-    "refused",
-    "note",
-    "pattern",
-)  # of the entry, not of the configuration
+OWN = {"inputs", "sites", "exact", "leaks", "idle", "refused", "note", "pattern"}  # the rest is configuration
 
 
 def _family(name: str, kind: Kind, model: str, config: str, **more: Any) -> Family:
@@ -265,7 +257,7 @@ HUGGING_FACE = (
     ),
     _pair("LED, sites named", "LED", BART, attention_window=4, pattern="decoder", sites=4),
     _pair("ProphetNet", "ProphetNet", PROPHET, refused="cannot be told into texts", note=_STREAMS),
-    _pair("ProphetNet, sites named", "ProphetNet", PROPHET, pattern=r"self_attn$|cross", sites=6, idle=1, note=_LAST),
+    _pair("ProphetNet, sites named", "ProphetNet", PROPHET, pattern="attn$", sites=6, idle=1, note=_LAST),
     _pair("Whisper", "Whisper", SPEECH, inputs=_speech),
     _family("ViT", "vision", "ViTForImageClassification", "ViTConfig", inputs=_images, sites=2, **VISION),
 )
@@ -315,3 +307,68 @@ def found(family: Family, step_by_step: bool = True) -> Checked | str:
             return check(model, lambda: family.forward(model), sites=family.pattern)
         except UnsupportedModelError as refused:
             return str(refused)
+
+
+@cache
+def fused(family: Family, step_by_step: bool) -> bool:
+    """Whether torch computes the family's attention fused, when made ready in that way."""
+    model: Any = built(family)
+    if family.kind == "plain PyTorch":
+        return not family.exact
+    with ready(model, step_by_step=step_by_step):
+        return model.config._attn_implementation == "sdpa"
+
+
+@cache
+def off(family: Family, step_by_step: bool) -> float:
+    """The largest difference of a logit when its attention is captured, as a share of the largest logit."""
+    model, checked = built(family), found(family, step_by_step)
+    assert isinstance(checked, Checked), checked
+    with ready(model, step_by_step=step_by_step), torch.no_grad():
+        return checked.difference / max(1.0, family.forward(model).abs().max().item())
+
+
+def page() -> str:
+    """`docs/families.md`: what capturing finds in each family."""
+    lines = [
+        "# Families whose attention is captured",
+        "",
+        "Made by `python -m tests.families > docs/families.md`; the contract suite keeps it true. Each row is a tiny "
+        "model with random",
+        "weights, two layers deep, read with three texts of which one is padded. It says that the attention of a family "
+        "can be seen and",
+        "replaced, not what it is worth.",
+        "",
+        "- **seen**: distributions of one forward pass, each [batch, head, query, token] under the name of its module.",
+        "- **replaced**: those among them whose replacement moves what comes out; a gradient reaches what is put there.",
+        "- **step by step**: how far the captured pass is from the untouched one, in the model's own code (`eager`), "
+        "to which",
+        "  `ready` switches; 0 is bit for bit.",
+        "- **fused**: the same where torch computes attention fused (`sdpa`), which capturing writes out; a share of "
+        "the largest logit.",
+        "",
+        "| family | kind | seen | replaced | step by step | fused | note |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    refusals = []
+    for family in FAMILIES.values():
+        checked = found(family)
+        if isinstance(checked, str):
+            lines.append(f"| {family.name} | {family.kind} | refused | | | | {family.note} |")
+            refusals += ["", f"**{family.name}.** {checked}"]
+            continue
+        ways = {fused(family, way): off(family, way) for way in (False, True)}
+        shown = ["" if way not in ways else f"{ways[way]:.0e}" if ways[way] else "0" for way in (False, True)]
+        replaced = sum(site.gradient for site in checked.sites.values())
+        note = "; ".join(
+            part for part in (family.pattern and f"`sites={family.pattern!r}`", family.note) if part
+        )
+        note = note.replace("|", "\\|")
+        lines.append(
+            f"| {family.name} | {family.kind} | {len(checked.sites)} | {replaced} | {' | '.join(shown)} | {note} |"
+        )
+    return "\n".join([*lines, "", "## What is refused, and how", *refusals]) + "\n"
+
+
+if __name__ == "__main__":
+    print(page(), end="")

@@ -69,6 +69,11 @@ class Capture(TorchFunctionMode):
         """Modules that are called attention and ran without any that could be seen."""
         return self._where.unseen
 
+    @property
+    def unsaid(self) -> list[str]:
+        """Sites of the last pass whose module does not say how many heads it has."""
+        return [name for name in self.attention if heads(self._where.module(name)) is None]
+
     def __enter__(self) -> Capture:
         self._open.enter_context(self._where.followed())
         handle = self._model.register_forward_pre_hook(self._forget)

@@ -19,8 +19,8 @@ def ready(model: nn.Module, *, step_by_step: bool = True) -> Iterator[nn.Module]
 
     Models of `transformers` are switched to `eager`, in which every distribution is computed by the model's own code,
     unless told to leave them; the fast path of `nn.MultiheadAttention` is off, since it computes padding otherwise.
-    Parameters ask for no gradient inside, which makes those of the inputs cheaper. What was changed is restored on the
-    way out, also after an exception.
+    Parameters ask for no gradient inside, which makes those of the inputs cheaper. What was changed is restored on
+    the way out, also after an exception.
 
     Raises:
         UnsupportedModelError: the model cannot be questioned as it is: scripted, or in half precision.

@@ -7,13 +7,24 @@ from __future__ import annotations
 
 from torch import nn
 
-_HEADS = ("num_attention_heads", "num_heads", "n_heads", "n_head", "num_attn_heads", "num_head", "nhead", "heads")
+_HEADS = (
+    "num_attention_heads",
+    "num_heads",
+    "n_heads",
+    "n_head",
+    "num_attn_heads",
+    "num_head",
+    "nhead",
+    "heads",
+)
 
 
 def heads(module: nn.Module) -> int | None:
-    """How many heads the module says it has; None where it does not say."""
-    numbers = (getattr(module, name, None) for name in _HEADS)
-    return next((number for number in numbers if isinstance(number, int)), None)
+    """How many heads the module says it has, or its configuration where it has one; None where neither does."""
+    said = (
+        getattr(owner, name, None) for owner in (module, getattr(module, "config", None)) for name in _HEADS
+    )
+    return next((number for number in said if isinstance(number, int)), None)
 
 
 def beyond(module: nn.Module) -> int:

@@ -46,13 +46,14 @@ class Shape:
         """Heads and queries of weights whose last axis is the tokens.
 
         [batch, token] is a pooled head. [batch, query, token] has one head; where the first axis is a multiple of the
-        batch, as in `nn.MultiheadAttention`, the heads are in it, fastest. [batch, head, query, token] is as it is.
-        What the module says of its heads must agree.
+        batch, as in `nn.MultiheadAttention`, the heads are in it, fastest. [batch, head, query, token] is as it is,
+        but for one query of grouped heads, which comes as [batch, group, head in it, token]. What the module says of
+        its heads must agree.
         """
         first, middle = shape[0], shape[1:-1]
         found: tuple[int, int] | None = None
         if len(shape) == 4 and first == self.batch:
-            found = middle[0], middle[1]
+            found = (self.heads, 1) if middle[0] * middle[1] == self.heads else (middle[0], middle[1])
         elif len(shape) == 3 and first % self.batch == 0:
             found = first // self.batch, middle[0]
         elif len(shape) == 2 and first in (self.batch, self.batch * (self.heads or 1)):
