@@ -1,7 +1,7 @@
 """The models that capturing is held against: families of `transformers` and plain PyTorch, tiny and random.
 
 Weights are drawn wide (a standard deviation of .3), so that replacing attention moves what comes out. Of three texts
-the second is padded. `python -m tests.families > docs/families.md` writes what the contract suite holds true.
+the second is padded. `make docs` writes `docs/families.md` from it, and the contract suite holds that true.
 """
 
 from __future__ import annotations
@@ -54,8 +54,13 @@ class Family:
 
     def forward(self, model: nn.Module) -> Tensor:
         """What the model says of the texts, the first axis the texts."""
-        said = model(**self.inputs())
-        return said if isinstance(said, Tensor) else said[0]
+        return said(model, self.inputs())
+
+
+def said(model: nn.Module, given: Mapping[str, Tensor]) -> Tensor:
+    """What a model says of what it is given, without what it says besides."""
+    output = model(**given)
+    return output if isinstance(output, Tensor) else output[0]
 
 
 def _ids(length: int = LENGTH, left: bool = False) -> dict[str, Tensor]:
@@ -179,7 +184,7 @@ _KERNELS = "kernels of dynamic convolution are a softmax too"
 _WINDOWS = "weights lie in windows: their last axis is a distance"
 _STREAMS = "the predicting stream has an axis of its own"
 _LAST = "of the last main stream nothing but the next one is made, so that no gradient reaches it"
-_KEPT = 'cannot be switched; exact where loaded with `attn_implementation="eager"`'
+_KEPT = "`ready` cannot switch it; fused, rows of padding before a text are 0"
 
 HUGGING_FACE = (
     _encoder("BERT", "Bert"),
@@ -219,9 +224,9 @@ HUGGING_FACE = (
         SPARSE,
         inputs=_long,
         refused="cannot be told into texts",
-        note="weights lie in blocks",
+        note='weights lie in blocks; the other way, `attention_type="original_full"`, is seen',
     ),
-    _encoder("FNet", "FNet", refused="no attention was seen", note="has none"),
+    _encoder("FNet", "FNet", refused="no attention was seen", note="computes none"),
     _encoder("CLIP (text)", "CLIPText", model="CLIPTextModelWithProjection", projection_dim=16),
     _decoder("GPT-2", "GPT2", GPT, "GPT2LMHeadModel"),
     _decoder("GPT-Neo", "GPTNeo", NEO),
@@ -230,6 +235,7 @@ HUGGING_FACE = (
     _decoder("OPT", "OPT", ffn_dim=40, word_embed_proj_dim=32),
     _decoder("Bloom", "Bloom", {"hidden_size": 32, "n_layer": 2, "n_head": 4}),
     _decoder("Falcon", "Falcon", exact=False, leaks=True, note=_KEPT),
+    _decoder("Falcon, loaded in `eager`", "Falcon", attn_implementation="eager"),
     _decoder("Llama", "Llama", GROUPED),
     _decoder("Mistral", "Mistral", SLIDING),
     _decoder("Mixtral", "Mixtral", EXPERTS),
@@ -268,6 +274,7 @@ def _plain(name: str, build: Callable[[], nn.Module], sites: int = 1, **more: An
 
 
 _FUSED = "torch computes it fused, and in other steps"
+_BIAS = "the bias takes a part of each row"
 _ROOT = {"pattern": r"\(root\)"}
 
 PLAIN = (
@@ -279,7 +286,10 @@ PLAIN = (
         note=_FUSED,
     ),
     _plain(
-        "`nn.MultiheadAttention`, `add_bias_kv`", lambda: plain.MultiHead(True, add_bias_kv=True), leaks=True
+        "`nn.MultiheadAttention`, `add_bias_kv`",
+        lambda: plain.MultiHead(True, add_bias_kv=True),
+        leaks=True,
+        note=_BIAS,
     ),
     _plain("`nn.TransformerEncoder`", plain.Encoder, 2, exact=False, note=_FUSED),
     _plain("`nn.Transformer`", plain.Both, 6, exact=False, note=_FUSED),
@@ -333,19 +343,15 @@ def page() -> str:
     lines = [
         "# Families whose attention is captured",
         "",
-        "Made by `python -m tests.families > docs/families.md`; the contract suite keeps it true. Each row is a tiny "
-        "model with random",
-        "weights, two layers deep, read with three texts of which one is padded. It says that the attention of a family "
-        "can be seen and",
-        "replaced, not what it is worth.",
+        "Made by `make docs`; the contract suite keeps it true. Each row is a tiny model with random weights, two",
+        "layers deep, that reads three texts of which one is padded. It says that the attention of a family can be",
+        "seen and replaced, not what it is worth.",
         "",
-        "- **seen**: distributions of one forward pass, each [batch, head, query, token] under the name of its module.",
-        "- **replaced**: those among them whose replacement moves what comes out; a gradient reaches what is put there.",
-        "- **step by step**: how far the captured pass is from the untouched one, in the model's own code (`eager`), "
-        "to which",
-        "  `ready` switches; 0 is bit for bit.",
-        "- **fused**: the same where torch computes attention fused (`sdpa`), which capturing writes out; a share of "
-        "the largest logit.",
+        "- **seen**: distributions of one forward pass, each [batch, head, query, token] under its module's name.",
+        "- **replaced**: those among them whose replacement moves what comes out; a gradient reaches them.",
+        "- **step by step**: how far the captured pass is from the untouched one, as a share of the largest logit,",
+        "  in the model's own code (`eager`), to which `ready` switches; 0 is bit for bit.",
+        "- **fused**: the same where torch computes attention fused (`sdpa`), which capturing writes out.",
         "",
         "| family | kind | seen | replaced | step by step | fused | note |",
         "|---|---|---|---|---|---|---|",

@@ -15,7 +15,7 @@ from attnaudit.capture import Capture, Checked, check, ready
 from attnaudit.capture.self_test import EXACT
 from attnaudit.errors import UnsupportedModelError
 from tests import plain
-from tests.families import FAMILIES, TEXTS, Family, built, found, fused, off, page
+from tests.families import FAMILIES, TEXTS, Family, built, found, fused, off, page, said
 
 SEEN = [family for family in FAMILIES.values() if not family.refused]
 REFUSED = [family for family in FAMILIES.values() if family.refused]
@@ -239,6 +239,59 @@ def test_the_fast_path_of_torch_is_off_within_and_back_after() -> None:
             torch.backends.mha.set_fastpath_enabled(True)
 
 
+class FusedAttention(nn.Module):
+    """Calls torch's fused attention in a given way, with half as many heads of keys as of queries where `grouped`."""
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        super().__init__()
+        self.settings = settings
+
+    def forward(self, states: Tensor, padded: Tensor) -> Tensor:
+        query = states.unflatten(-1, (4, 8)).transpose(1, 2)
+        key = query[:, :2] if self.settings.get("enable_gqa") else query
+        mask = self.settings.get("attn_mask")
+        given = self.settings | ({} if mask is None else {"attn_mask": mask(padded)})
+        return nn.functional.scaled_dot_product_attention(query, key, key, **given).transpose(1, 2).flatten(2)
+
+
+WAYS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "causal": {"is_causal": True},
+    "scaled": {"scale": 0.5},
+    "grouped": {"enable_gqa": True, "is_causal": True},
+    "allowed": {"attn_mask": lambda padded: ~padded[:, None, None]},
+    "added": {"attn_mask": lambda padded: -9.0 * padded[:, None, None]},
+    "nothing allowed": {
+        "attn_mask": lambda padded: ~padded[:, None, :, None].expand(-1, -1, -1, padded.shape[1])
+    },
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_fused_attention_is_written_out_as_torch_defines_it(way: str) -> None:
+    model = attending(FusedAttention(WAYS[way]))
+    with ready(model):
+        checked = check(model, lambda: FAMILIES["BERT"].forward(model))
+    assert checked.difference <= 1e-5
+    site = checked.sites["attention"]
+    assert (site.heads, site.queries, site.tokens) == (4, 7, 7)
+    assert site.least_sum == pytest.approx(0 if way == "nothing allowed" else 1, abs=1e-6)
+
+
+@each
+def test_nothing_padded_is_as_good(family: Family) -> None:
+    """Without a mask families take other ways through the fused attention of torch."""
+    model = built(family)
+    given = {name: value for name, value in family.inputs().items() if name != "attention_mask"}
+
+    if family.kind == "plain PyTorch":
+        given["attention_mask"] = torch.ones_like(given["input_ids"])
+    for step_by_step in (True, False):
+        with ready(model, step_by_step=step_by_step):
+            checked = check(model, lambda: said(model, given), sites=family.pattern)
+        assert len(checked.sites) == family.sites
+
+
 # ---------------------------------------------------------------------------------------------------- refusals
 
 
@@ -386,6 +439,13 @@ LAYOUTS = {
 )
 def test_a_layout_is_not_taken_for_another(layout: str, said: str) -> None:
     assert said in refusal(attending(OneAttention(LAYOUTS[layout])))
+
+
+def test_a_pool_beside_a_transformer_may_carry_its_configuration() -> None:
+    model: Any = plain.Attending(plain.AdditiveAttention())
+    model.attention.config = FAMILIES["BERT"].model().config
+    with ready(model):
+        assert check(model, lambda: FAMILIES["BERT"].forward(model)).sites["attention"].heads == 1
 
 
 def test_what_a_module_says_of_its_heads_must_agree() -> None:

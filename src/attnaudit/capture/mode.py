@@ -72,7 +72,7 @@ class Capture(TorchFunctionMode):
     @property
     def unsaid(self) -> list[str]:
         """Sites of the last pass whose module does not say how many heads it has."""
-        return [name for name in self.attention if heads(self._where.module(name)) is None]
+        return [name for name in self.attention if heads(self._where.module(name), 4) is None]
 
     def __enter__(self) -> Capture:
         self._open.enter_context(self._where.followed())
@@ -125,7 +125,7 @@ class Capture(TorchFunctionMode):
         if self._edit is None and not self._keep:
             return weights
         module = self._where.module(name)
-        shape = Shape(tuple(weights.shape), axis, self._batch, heads(module), beyond(module))
+        shape = Shape(tuple(weights.shape), axis, self._batch, heads(module, weights.ndim), beyond(module))
         try:
             attention = shape.spread(weights)
         except UnsupportedModelError as error:

@@ -19,11 +19,14 @@ _HEADS = (
 )
 
 
-def heads(module: nn.Module) -> int | None:
-    """How many heads the module says it has, or its configuration where it has one; None where neither does."""
-    said = (
-        getattr(owner, name, None) for owner in (module, getattr(module, "config", None)) for name in _HEADS
-    )
+def heads(module: nn.Module, axes: int) -> int | None:
+    """How many heads the module says it has; None where it does not say.
+
+    Its configuration, where it has one, is believed of weights with four axes only: a module that pools what a
+    transformer made may carry the configuration of the transformer.
+    """
+    owners = (module, getattr(module, "config", None)) if axes == 4 else (module,)
+    said = (getattr(owner, name, None) for owner in owners for name in _HEADS)
     return next((number for number in said if isinstance(number, int)), None)
 
 
