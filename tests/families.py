@@ -79,6 +79,10 @@ def _long() -> dict[str, Tensor]:
     return _ids(12)
 
 
+def _landmarks() -> dict[str, Tensor]:
+    return {"input_ids": _ids(8)["input_ids"]}  # with a mask the family fails in transformers 5.23
+
+
 def _two_sided() -> dict[str, Tensor]:
     return {**_ids(), "decoder_input_ids": _ids()["input_ids"][:, :4]}
 
@@ -164,6 +168,27 @@ NEO = {
     "window_size": 4,
 }
 EXPERTS = {**GROUPED, "num_local_experts": 2, "num_experts_per_tok": 1}
+LATENT = {
+    **WIDTH,
+    **{"q_lora_rank": 8, "kv_lora_rank": 8, "qk_rope_head_dim": 4, "qk_nope_head_dim": 4, "v_head_dim": 8},
+    **{
+        "n_routed_experts": 2,
+        "num_experts_per_tok": 1,
+        "n_group": 1,
+        "topk_group": 1,
+        "moe_intermediate_size": 16,
+    },
+    "num_key_value_heads": 4,
+}
+LANDMARKS = {**WIDTH, "num_landmarks": 4, "segment_means_seq_len": 8}
+SHIFTED = {
+    "image_size": 8,
+    "patch_size": 1,
+    "embed_dim": 16,
+    "depths": [1],
+    "num_heads": [2],
+    "window_size": 4,
+}
 T5 = {"d_model": 32, "d_kv": 8, "d_ff": 40, "num_layers": 2, "num_heads": 4}
 _STACKS = {
     f"{side}_{key}": value
@@ -182,6 +207,7 @@ VISION = {**WIDTH, "image_size": 8, "patch_size": 4}
 _POOLED = "from the second block on queries are pooled, fewer than tokens, and from the third tokens too"
 _KERNELS = "kernels of dynamic convolution are a softmax too"
 _WINDOWS = "weights lie in windows: their last axis is a distance"
+_MEANS = "attends over means of tokens as well"
 _STREAMS = "the predicting stream has an axis of its own"
 _LAST = "of the last main stream nothing but the next one is made, so that no gradient reaches it"
 _KEPT = "`ready` cannot switch it; fused, rows of padding before a text are 0"
@@ -227,11 +253,22 @@ HUGGING_FACE = (
         note='weights lie in blocks; the other way, `attention_type="original_full"`, is seen',
     ),
     _encoder("FNet", "FNet", refused="no attention was seen", note="computes none"),
+    _encoder(
+        "Nyströmformer",
+        "Nystromformer",
+        LANDMARKS,
+        inputs=_landmarks,
+        refused="of the same module",
+        note=_MEANS,
+    ),
     _encoder("CLIP (text)", "CLIPText", model="CLIPTextModelWithProjection", projection_dim=16),
     _decoder("GPT-2", "GPT2", GPT, "GPT2LMHeadModel"),
     _decoder("GPT-Neo", "GPTNeo", NEO),
     _decoder("GPT-NeoX", "GPTNeoX"),
     _decoder("GPT-J", "GPTJ", GPT, rotary_dim=4),
+    _decoder("CodeGen", "CodeGen", GPT, rotary_dim=4),
+    _decoder("GPT-BigCode", "GPTBigCode", GPT),
+    _decoder("MPT", "Mpt", {"d_model": 32, "n_heads": 4, "n_layers": 2, "max_seq_len": 40}),
     _decoder("OPT", "OPT", ffn_dim=40, word_embed_proj_dim=32),
     _decoder("Bloom", "Bloom", {"hidden_size": 32, "n_layer": 2, "n_head": 4}),
     _decoder("Falcon", "Falcon", exact=False, leaks=True, note=_KEPT),
@@ -246,13 +283,29 @@ HUGGING_FACE = (
     _decoder("Gemma 3 (text)", "Gemma3Text", SLIDING, "Gemma3ForCausalLM"),
     _decoder("gpt-oss", "GptOss", EXPERTS, leaks=True, note="a learned sink takes a part of each row"),
     _decoder("Phi", "Phi"),
+    _decoder("Phi-3", "Phi3", {**WIDTH, "num_key_value_heads": 2}),
+    _decoder("Cohere", "Cohere", GROUPED),
+    _decoder("OLMo 2", "Olmo2", GROUPED),
+    _decoder("DeepSeek-V3", "DeepseekV3", LATENT),
     _pair("T5", "T5", T5),
     _pair("mT5", "MT5", T5),
+    _pair("umT5", "UMT5", T5),
+    _pair(
+        "LongT5",
+        "LongT5",
+        T5,
+        encoder_attention_type="local",
+        local_radius=3,
+        refused="cannot be told into texts",
+        note="weights lie in blocks",
+    ),
     _pair("BART", "Bart", BART),
     _pair("mBART", "MBart", BART),
     _pair("Marian", "Marian", BART, "MarianMTModel"),
     _pair("Pegasus", "Pegasus", BART),
     _pair("M2M100, NLLB", "M2M100", BART),
+    _pair("Blenderbot", "Blenderbot", BART),
+    _pair("FSMT", "FSMT", BART, langs=["a", "b"], src_vocab_size=99, tgt_vocab_size=99),
     _pair(
         "LED",
         "LED",
@@ -266,6 +319,20 @@ HUGGING_FACE = (
     _pair("ProphetNet, sites named", "ProphetNet", PROPHET, pattern="attn$", sites=6, idle=1, note=_LAST),
     _pair("Whisper", "Whisper", SPEECH, inputs=_speech),
     _family("ViT", "vision", "ViTForImageClassification", "ViTConfig", inputs=_images, sites=2, **VISION),
+    _family(
+        "DINOv2", "vision", "Dinov2ForImageClassification", "Dinov2Config", inputs=_images, sites=2, **VISION
+    ),
+    _family(
+        "Swin",
+        "vision",
+        "SwinForImageClassification",
+        "SwinConfig",
+        inputs=_images,
+        sites=2,
+        refused="cannot be told into texts",
+        note="weights lie in windows",
+        **SHIFTED,
+    ),
 )
 
 

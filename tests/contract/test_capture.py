@@ -121,7 +121,14 @@ def test_the_same_tokens_are_generated(family: Family, step_by_step: bool) -> No
     model: Any = built(family)
     given = {name: value for name, value in family.inputs().items() if not name.startswith("decoder")}
     # Whisper's own `generate` is about seconds of speech.
-    write = {"do_sample": False, "max_new_tokens": 3, "min_new_tokens": 3, "max_length": None}
+    write = {
+        "do_sample": False,
+        "num_beams": 1,
+        "use_cache": True,
+        "max_new_tokens": 3,
+        "min_new_tokens": 3,
+        "max_length": None,
+    }
     with ready(model, step_by_step=step_by_step), torch.no_grad():
         plainly = GenerationMixin.generate(model, **given, **write)
         with Capture(model, TEXTS, sites=family.pattern, edit=lambda _site, own: own.clone()) as captured:
@@ -439,6 +446,25 @@ LAYOUTS = {
 )
 def test_a_layout_is_not_taken_for_another(layout: str, said: str) -> None:
     assert said in refusal(attending(OneAttention(LAYOUTS[layout])))
+
+
+class LandmarkAttention(nn.Module):
+    """Over the means of two halves of the text, and theirs over the tokens."""
+
+    def forward(self, states: Tensor, padded: Tensor) -> Tensor:
+        means = torch.stack([half.mean(1) for half in states.tensor_split(2, dim=1)], 1)
+        to_means, from_tokens = (states @ means.mT).softmax(-1), (means @ states.mT).softmax(-1)
+        return to_means @ (from_tokens @ states)
+
+
+def test_what_is_attended_to_beside_tokens_has_to_be_told_from_them() -> None:
+    model = attending(LandmarkAttention())
+    assert "`attention` attends over 2 things and `attention#2`, of the same module, over 7" in refusal(model)
+    with ready(model):
+        assert (
+            check(model, lambda: FAMILIES["BERT"].forward(model), sites="#2$").sites["attention#2"].tokens
+            == 7
+        )
 
 
 def test_a_pool_beside_a_transformer_may_carry_its_configuration() -> None:

@@ -123,6 +123,8 @@ def check(model: nn.Module, forward: Forward, *, sites: str | None = None) -> Ch
             raise UnsupportedModelError(
                 f"rows of `{name}` sum to as much as {seen.most_sum:.4g}; attention weights must sum to at most 1"
             )
+    if sites is None:
+        _over_one_thing(found)
     for name in captured.unsaid:
         seen = found[name]
         if seen.heads == seen.tokens and seen.queries not in (1, seen.tokens):
@@ -163,6 +165,18 @@ def _seen(captured: Capture, sites: str | None) -> None:
             f"{_listed(captured.unseen)}. Name the sites that are meant (`sites`), or use an implementation that "
             "computes attention step by step"
         )
+
+
+def _over_one_thing(found: Mapping[str, Seen]) -> None:
+    """Refuse modules that attend over several numbers of things: landmarks, windows or kernels, beside tokens."""
+    first: dict[str, str] = {}
+    for name, seen in found.items():
+        before = first.setdefault(name.partition("#")[0], name)
+        if found[before].tokens != seen.tokens:
+            raise UnsupportedModelError(
+                f"`{before}` attends over {found[before].tokens} things and `{name}`, of the same module, over "
+                f"{seen.tokens}, so that not all of them are tokens; name the sites that are meant (`sites`)"
+            )
 
 
 def _gradients(model: nn.Module, forward: Forward, batch: int, sites: str | None) -> dict[str, bool]:
