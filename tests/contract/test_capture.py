@@ -375,6 +375,19 @@ def test_a_softmax_outside_of_modules_called_attention_has_to_be_named() -> None
         ]
 
 
+@each
+def test_sites_have_the_same_names_when_they_are_asked_for(family: Family) -> None:
+    model = built(family)
+    names = list(seen(family, True).sites)
+    with (
+        ready(model),
+        torch.no_grad(),
+        Capture(model, TEXTS, sites="|".join(f"^{re.escape(n)}$" for n in names)) as asked,
+    ):
+        family.forward(model)
+    assert list(asked.attention) == names
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 def test_half_precision_is_refused(dtype: torch.dtype) -> None:
     with pytest.raises(UnsupportedModelError, match=r"`model.float\(\)`"), ready(nn.Linear(2, 2).to(dtype)):

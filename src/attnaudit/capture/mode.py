@@ -37,7 +37,7 @@ class Capture(TorchFunctionMode):
 
     Args:
         model: in eval mode; see `ready`.
-        batch: number of texts in the forward passes inside.
+        batch: number of texts in the forward passes inside; with beams, texts × beams.
         edit: what to use instead of the weights; they are used as they are where not given.
         sites: regular expression on the names of sites; those of modules that are called attention where not given.
         keep: whether the weights that were used stay in `attention` after the pass.
