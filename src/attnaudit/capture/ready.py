@@ -65,7 +65,9 @@ def _to_eager(model: nn.Module, restore: ExitStack) -> None:
         return
     # Parts of a model (text, vision, …) may each have their own.
     parts = {name: getattr(config, name, None) for name in getattr(config, "sub_configs", ())} | {"": config}
-    before = {name: part._attn_implementation for name, part in parts.items() if part is not None}
+    before = {
+        name: getattr(part, "_attn_implementation", None) for name, part in parts.items() if part is not None
+    }
     if set(before.values()) <= {None, "eager"}:
         return
     restore.callback(_quietly, switch, before)
