@@ -74,7 +74,7 @@ def _to_eager(model: nn.Module, restore: ExitStack) -> None:
     _quietly(switch, "eager")
 
 
-def _quietly(switch: Any, implementation: str | dict[str, str]) -> None:
+def _quietly(switch: Any, implementation: str | dict[str, Any]) -> None:
     # Families that have one way only say so in a warning and go on with it; the self-test looks at what is seen.
     logger = logging.getLogger("transformers.modeling_utils")
     level = logger.level
