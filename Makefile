@@ -38,6 +38,7 @@ bench: $(DEV)  ## Run the benchmarks (BENCH_ARGS)
 
 docs: $(DEV)  ## Generate the parts of the documentation that come from the code
 	$(VENV)/bin/python docs/generate.py
+	$(VENV)/bin/python -m tests.families > docs/families.md
 
 dist: $(DEV)  ## Build the wheel into dist/
 	rm -rf dist

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+from attnaudit.capture.said import beyond, heads
 from attnaudit.capture.shape import Shape
 from attnaudit.capture.where import Where
 from attnaudit.core import Attention
@@ -36,7 +37,7 @@ class Capture(TorchFunctionMode):
 
     Args:
         model: in eval mode; see `ready`.
-        batch: number of texts in the forward passes inside.
+        batch: number of texts in the forward passes inside; with beams, texts × beams.
         edit: what to use instead of the weights; they are used as they are where not given.
         sites: regular expression on the names of sites; those of modules that are called attention where not given.
         keep: whether the weights that were used stay in `attention` after the pass.
@@ -67,6 +68,11 @@ class Capture(TorchFunctionMode):
     def unseen(self) -> list[str]:
         """Modules that are called attention and ran without any that could be seen."""
         return self._where.unseen
+
+    @property
+    def unsaid(self) -> list[str]:
+        """Sites of the last pass whose module does not say how many heads it has."""
+        return [name for name in self.attention if heads(self._where.module(name), 4) is None]
 
     def __enter__(self) -> Capture:
         self._open.enter_context(self._where.followed())
@@ -103,7 +109,9 @@ class Capture(TorchFunctionMode):
         name = self._where.attending()
         if name is None:
             return weights
-        axis = kwargs.get("dim", args[1] if len(args) > 1 else -1)
+        axis = kwargs.get("dim", args[1] if len(args) > 1 else None)
+        if axis is None:  # as torch takes it, with a warning
+            axis = 0 if weights.ndim in (0, 1, 3) else 1
         return self._used(name, weights, axis)
 
     def _fused(self, *args: Any, **kwargs: Any) -> Tensor:
@@ -116,8 +124,14 @@ class Capture(TorchFunctionMode):
         """The weights that the model goes on with."""
         if self._edit is None and not self._keep:
             return weights
-        shape = Shape(tuple(weights.shape), axis, self._batch)
-        attention = shape.spread(weights)
+        module = self._where.module(name)
+        shape = Shape(tuple(weights.shape), axis, self._batch, heads(module, weights.ndim), beyond(module))
+        try:
+            attention = shape.spread(weights)
+        except UnsupportedModelError as error:
+            raise UnsupportedModelError(
+                f"`{name}`: {error}. Other sites can be named (`sites`, a regular expression on their names)"
+            ) from error
         if self._edit is None:
             self.attention[name] = attention
             return weights
@@ -128,7 +142,7 @@ class Capture(TorchFunctionMode):
             )
         if self._keep:
             self.attention[name] = edited
-        return weights if edited is attention else shape.back(edited.to(weights.dtype))
+        return weights if edited is attention else shape.back(edited.to(weights.dtype), weights)
 
 
 def _written_out(

@@ -63,14 +63,18 @@ def _to_eager(model: nn.Module, restore: ExitStack) -> None:
     switch, config = getattr(model, "set_attn_implementation", None), getattr(model, "config", None)
     if switch is None or config is None:
         return
-    before = getattr(config, "_attn_implementation", None)
-    if before in (None, "eager"):
+    # Parts of a model (text, vision, …) may each have their own.
+    parts = {name: getattr(config, name, None) for name in getattr(config, "sub_configs", ())} | {"": config}
+    before = {
+        name: getattr(part, "_attn_implementation", None) for name, part in parts.items() if part is not None
+    }
+    if set(before.values()) <= {None, "eager"}:
         return
     restore.callback(_quietly, switch, before)
     _quietly(switch, "eager")
 
 
-def _quietly(switch: Any, implementation: str) -> None:
+def _quietly(switch: Any, implementation: str | dict[str, Any]) -> None:
     # Families that have one way only say so in a warning and go on with it; the self-test looks at what is seen.
     logger = logging.getLogger("transformers.modeling_utils")
     level = logger.level

@@ -79,7 +79,8 @@ def check(model: nn.Module, forward: Forward, *, sites: str | None = None) -> Ch
 
     Raises:
         UnsupportedModelError: nothing was seen, something that is called attention was not, the captured pass
-            computes other numbers, or replacing the attention of one text does nothing, or moves others.
+            computes other numbers, or replacing the attention of one text does nothing, or moves others, or heads
+            and queries cannot be told apart.
     """
     with torch.no_grad():
         plain = forward()
@@ -99,15 +100,15 @@ def check(model: nn.Module, forward: Forward, *, sites: str | None = None) -> Ch
     with torch.no_grad(), Capture(model, batch, sites=sites, edit=_uniform_of_first, keep=False):
         moved = (forward() - plain).abs().flatten(1).max(dim=1).values
     edited, others = moved[0].item(), moved[1:].max().item()
-    if not edited > 2 * max(difference, others):  # both are 0 where the model computes in fixed order
-        raise UnsupportedModelError(
-            "uniform attention at every site leaves the logits where they were, so the sites that were seen are not "
-            f"the attention that the model uses: {_listed(captured.attention)}"
-        )
     if not others <= EXACT * scale:
         raise UnsupportedModelError(
             f"replacing the attention of one text moves the logits of another by {others:.3g}; texts of a batch must "
             "not depend on one another"
+        )
+    if not edited > 2 * max(difference, others):  # both are 0 where the model computes in fixed order
+        raise UnsupportedModelError(
+            "uniform attention at every site leaves the logits where they were, so the sites that were seen are not "
+            f"the attention that the model uses: {_listed(captured.attention)}"
         )
     gradients = _gradients(model, forward, batch, sites)
     found = {
@@ -125,6 +126,16 @@ def check(model: nn.Module, forward: Forward, *, sites: str | None = None) -> Ch
         if seen.most_sum > 1 + 1e-4:
             raise UnsupportedModelError(
                 f"rows of `{name}` sum to as much as {seen.most_sum:.4g}; attention weights must sum to at most 1"
+            )
+    if sites is None:
+        _over_one_thing(found)
+    for name in captured.unsaid:
+        seen = found[name]
+        if seen.heads == seen.tokens and seen.queries not in (1, seen.tokens):
+            raise UnsupportedModelError(
+                f"`{name}` has {seen.queries} queries and as many heads as tokens, {seen.tokens}, so that heads and "
+                "queries may lie the other way round; give its module an attribute `num_heads`, or the test texts of "
+                "another length"
             )
     return Checked(found, difference, edited, others)
 
@@ -158,6 +169,18 @@ def _seen(captured: Capture, sites: str | None) -> None:
             f"{_listed(captured.unseen)}. Name the sites that are meant (`sites`), or use an implementation that "
             "computes attention step by step"
         )
+
+
+def _over_one_thing(found: Mapping[str, Seen]) -> None:
+    """Refuse modules that attend over several numbers of things: landmarks, windows or kernels, beside tokens."""
+    first: dict[str, str] = {}
+    for name, seen in found.items():
+        before = first.setdefault(name.partition("#")[0], name)
+        if found[before].tokens != seen.tokens:
+            raise UnsupportedModelError(
+                f"`{before}` attends over {found[before].tokens} things and `{name}`, of the same module, over "
+                f"{seen.tokens}, so that not all of them are tokens; name the sites that are meant (`sites`)"
+            )
 
 
 def _gradients(model: nn.Module, forward: Forward, batch: int, sites: str | None) -> dict[str, bool]:

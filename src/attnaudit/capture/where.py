@@ -40,7 +40,8 @@ class Where:
         self._watched = {
             name: module
             for name, module in model.named_modules()
-            if name and (pattern is not None or attends(module))
+            # A softmax that is a module of its own is a step of the one around it, whose name it goes by.
+            if name and (attends(module) if pattern is None else not isinstance(module, nn.Softmax))
         }
 
     @contextmanager
@@ -65,6 +66,11 @@ class Where:
         number = self._calls[module] = self._calls[module] + 1
         name = module if number == 1 else f"{module}#{number}"
         return name if self._pattern is None or self._pattern.search(name) else None
+
+    def module(self, site: str) -> nn.Module:
+        """The module whose distribution it is."""
+        name = site.partition("#")[0]
+        return self._model if name == ROOT else self._watched[name]
 
     @property
     def unseen(self) -> list[str]:
