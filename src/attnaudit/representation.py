@@ -15,6 +15,7 @@ from torch import Tensor
 
 from attnaudit.core import Batch, Trace
 from attnaudit.models.interface import AuditedModel
+from attnaudit.models.shown import shown
 
 
 class Seen(NamedTuple):
@@ -33,8 +34,7 @@ def representation(model: AuditedModel, batch: Batch, trace: Trace) -> list[list
     audited tokens. punctuation_mass: on tokens of punctuation alone. special_mass: on tokens that are not audited.
     Costs no forward pass. Oracle: numpy and scipy, in the tests.
     """
-    site = model.sites[0]
-    weights = trace.attention[site][:, 0, 0].double()
+    weights = shown(model, batch, trace).double()
     audited = batch.audit_mask
     inside = weights * audited
     mass = inside.sum(dim=1)

@@ -12,7 +12,7 @@ import json
 import pkgutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,9 @@ from attnaudit.importance import MEASURES
 from attnaudit.instance import Instance
 from attnaudit.models import checkpoint
 from attnaudit.models.attentive import BORROWED, AttentiveModel
+from attnaudit.models.interface import TextModel
+from attnaudit.models.pretrained import Pretrained, pretrained
+from attnaudit.models.transformer import Transformer, opened
 from attnaudit.models.vectors import MINILM, initial_vectors, source_digest
 from attnaudit.named import AUDITED
 from attnaudit.result import Result
@@ -41,6 +44,8 @@ from attnaudit.train import Epoch, Goal, Schedule, fit
 
 _LAST_EPOCH = "last-epoch.safetensors"
 _COVERAGE = "vectors.json"
+_TESTED = 4
+"""Texts on which a transformer is held against itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,7 @@ class _Plan:
     audited: Sequence[Instance]
     split: str
     earlier: Path | None
+    given: Pretrained | None
     run_id: str
 
     @property
@@ -99,8 +105,9 @@ def audit(
     erasures = [
         (entry.name, ERASURES[entry.name](**entry.model_dump(exclude={"name"}))) for entry in spec.erasures
     ]
-    if spec.model.encoder is not None and ":" in spec.model.encoder:
-        _imported(spec.model.encoder, faults)
+    encoder = getattr(spec.model, "encoder", None) or ""
+    if ":" in encoder:
+        _imported(encoder, faults)
     if faults:
         raise SpecError(*faults)
     began = time.perf_counter()
@@ -115,10 +122,18 @@ def audit(
         "torch": torch.__version__,
         "chunk": stages.CHUNK,
     }
-    with stored.draft(store, plan.name, conditions) as draft, _torch_state(threads), limits.limited(memory):
+    with ExitStack() as open_:
+        draft = open_.enter_context(stored.draft(store, plan.name, conditions))
+        open_.enter_context(_torch_state(threads))
+        open_.enter_context(limits.limited(memory))
         draft.count({"corpus": reading})
-        audited_model = _model(plan, draft, model, device, progress)
-        work = stages.Work(audited_model.requires_grad_(False), plan.audited, draft, progress)
+        audited_model: TextModel
+        if plan.given is not None:
+            with draft.timed("model"):
+                audited_model = open_.enter_context(_transformer(plan, device))
+        else:
+            audited_model = _model(plan, draft, model, device, progress).requires_grad_(False)
+        work = stages.Work(audited_model, plan.audited, draft, progress)
         stages.describe_instances(work, split=plan.split, keep_text=spec.keep_text)
         stages.score(work, split=plan.split)
         for name, measure in measures:
@@ -145,6 +160,7 @@ def _torch_state(threads: int) -> Iterator[None]:
 
 def _planned(spec: asked.Spec, given: AttentiveModel | None) -> _Plan:
     earlier, classes, model_digest = None, None, ""
+    transformer: Pretrained | None = None
     fields: tuple[str, str | None] = ("text", None)  # those that a model of an earlier run reads
     if isinstance(spec.model, asked.Earlier):
         earlier = Path(spec.model.run)
@@ -155,6 +171,10 @@ def _planned(spec: asked.Spec, given: AttentiveModel | None) -> _Plan:
             raise SpecError(f"{earlier}: its encoder is `{encoder}`, and `{spec.model.encoder}` was given")
         classes = tuple(manifest["classes"])
         fields = manifest["model"].get("attended", "text"), manifest["model"].get("query")
+    elif isinstance(spec.model, asked.Transformer):
+        transformer = pretrained(spec.model.path)
+        classes = spec.model.classes or transformer.classes
+        model_digest = transformer.digest
     elif given is not None:
         if any(value.dtype != torch.float32 for value in given.parameters()):
             raise ModelError(
@@ -168,21 +188,25 @@ def _planned(spec: asked.Spec, given: AttentiveModel | None) -> _Plan:
         sources += [_weights_digest(run) for run in (spec.model.guide, _imitated(spec)) if run is not None]
         model_digest = " ".join(sources)
     read = tasks.read(spec.task, seed=spec.seed, classes=classes)
-    if classes is None:
+    if transformer is not None:
+        _as_many(read, transformer)
+        read = replace(read, notes=(*read.notes, _UNKNOWN_TRAINING))
+    elif classes is None:
         read = corpus.divided(read, seed=spec.seed)
     else:
         read = corpus.read_as(read, *fields)
-        unknown = (
-            "What the model was trained on is not known to this run: texts it has seen may be among these."
-        )
-        read = replace(read, notes=(*read.notes, unknown))
+        read = replace(read, notes=(*read.notes, _UNKNOWN_TRAINING))
     split = "test" if "test" in read.splits else next(iter(read.splits))
     audited = read.splits[split]
     if spec.limit is not None:
         audited = corpus.drawn(audited, spec.limit, seed=spec.seed)
     if not audited:
         raise DataError(f"corpus `{read.name}` has no instance to audit in its split `{split}`")
-    learned = {} if classes else {name: corpus.digest(read.splits[name]) for name in ("train", "dev")}
+    learned = (
+        {}
+        if classes or transformer
+        else {name: corpus.digest(read.splits[name]) for name in ("train", "dev")}
+    )
     digest = _hash(
         [
             read.classes,
@@ -195,7 +219,40 @@ def _planned(spec: asked.Spec, given: AttentiveModel | None) -> _Plan:
             *_sources(spec),
         ]
     )
-    return _Plan(spec, read, audited, split, earlier, asked.run_id(spec, digest, model_digest))
+    return _Plan(spec, read, audited, split, earlier, transformer, asked.run_id(spec, digest, model_digest))
+
+
+_UNKNOWN_TRAINING = (
+    "What the model was trained on is not known to this run: texts it has seen may be among these."
+)
+
+
+def _as_many(read: corpus.Corpus, given: Pretrained) -> None:
+    """Refuse a corpus whose classes cannot be the outputs of the model."""
+    outputs = given.model.config.num_labels
+    if len(read.classes) != outputs:
+        raise DataError(
+            f"corpus `{read.name}` has {len(read.classes)} classes ({', '.join(read.classes)}), and the model has "
+            f"{outputs} outputs"
+        )
+
+
+@contextmanager
+def _transformer(plan: _Plan, device: str) -> Iterator[Transformer]:
+    """The transformer that is given, tested on the first texts; its outputs are the corpus's classes, in order."""
+    assert plan.given is not None
+    assert isinstance(plan.spec.model, asked.Transformer)
+    examples = [plan.audited[number] for number in range(min(_TESTED, len(plan.audited)))]
+    with opened(
+        plan.given.model.to(device),
+        plan.given.tokenizer,
+        examples * (2 if len(examples) == 1 else 1),
+        attended=plan.corpus.attended,
+        query=plan.corpus.query,
+        too_long=plan.spec.model.too_long,
+        pattern=plan.spec.model.sites,
+    ) as model:
+        yield model
 
 
 def _imitated(spec: asked.Spec) -> str | None:
@@ -391,7 +448,8 @@ def _manifest(plan: _Plan, work: stages.Work, device: str, threads: int, memory:
         "digest": corpus.digest(plan.audited),
     }
     data = record.data(plan.corpus, work.model)
-    recipe = None if plan.earlier else _recipe(plan.spec, plan.corpus.recipe)
+    trained = isinstance(plan.spec.model, asked.Attentive)
+    recipe = _recipe(plan.spec, plan.corpus.recipe) if trained else None
     seconds = work.draft.seconds()
     return {
         **machine.made(),

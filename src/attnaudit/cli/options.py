@@ -21,6 +21,13 @@ class Device(StrEnum):
     cuda = "cuda"
 
 
+class TooLong(StrEnum):
+    """What is done with a text that is longer than a transformer can read."""
+
+    refuse = "refuse"
+    truncate = "truncate"
+
+
 class CardFormat(StrEnum):
     """How the card is written."""
 

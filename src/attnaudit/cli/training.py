@@ -30,6 +30,7 @@ from attnaudit.cli.options import (
     Seeds,
     Store,
     Threads,
+    TooLong,
 )
 from attnaudit.cli.values import (
     columns_of,
@@ -112,6 +113,19 @@ def run(
             rich_help_panel=MODEL,
         ),
     ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="A transformer that classifies texts: its folder, or its name on the hub; nothing is trained.",
+            rich_help_panel=MODEL,
+        ),
+    ] = None,
+    too_long: Annotated[
+        TooLong | None,
+        typer.Option(
+            help="What is done with texts that are longer than it can read (refuse).", rich_help_panel=MODEL
+        ),
+    ] = None,
     encoder: Annotated[
         str | None, typer.Option(help=f"One of {', '.join(KNOWN['encoder'])}.", rich_help_panel=MODEL)
     ] = None,
@@ -185,8 +199,10 @@ def run(
         "task": task_of(task, data, dev_path=dev_data, test_path=test_data, text_column=text_column,
                       label_column=label_column, query_column=query_column, split_column=split_column,
                       drop_empty=drop_empty or None),
-        "model": given(name="earlier" if from_run else None, run=from_run and str(folder_of(from_run, store)),
-                        encoder=encoder, attention=attention, hidden=hidden, vectors=vectors),
+        "model": given(name="earlier" if from_run else "transformer" if model else None,
+                        run=from_run and str(folder_of(from_run, store)), path=model,
+                        too_long=too_long and too_long.value, encoder=encoder, attention=attention,
+                        hidden=hidden, vectors=vectors),
         "train": given(epochs=epochs),
         "seed": seed,
         "limit": limit,

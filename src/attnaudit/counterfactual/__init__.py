@@ -11,6 +11,7 @@ from attnaudit.core import Batch, Trace
 from attnaudit.counterfactual.adversarial import Adversarial, AdversarialBracket, AdversarialExact
 from attnaudit.counterfactual.fixed import Permuted, Uniform
 from attnaudit.counterfactual.same_weights import SameWeights
+from attnaudit.counterfactual.scoped_search import AdversarialRows
 from attnaudit.counterfactual.search import AdversarialPaper, AdversarialSearch
 from attnaudit.models.interface import AuditedModel
 
@@ -31,4 +32,5 @@ COUNTERFACTUALS: dict[str, Callable[..., Counterfactual]] = {
     "adversarial_search": AdversarialSearch,
     "adversarial_paper": AdversarialPaper,
     "same_weights": SameWeights,
+    "adversarial_rows": AdversarialRows,
 }

@@ -12,6 +12,7 @@ from attnaudit.case import Case, cases
 from attnaudit.core import Batch, Trace
 from attnaudit.counterfactual.outcome import Rows, in_order
 from attnaudit.counterfactual.padded import Padded, blocks
+from attnaudit.counterfactual.scoped import Resumes, Scope, ScopedPermuted, ScopedUniform
 from attnaudit.models.interface import AuditedModel
 from attnaudit.stats.divergence import LN2, jensen_shannon_divergence, negative_entropy
 from attnaudit.stats.draws import generator
@@ -22,7 +23,9 @@ class Uniform:
     """The same weight on every audited token. One row an instance."""
 
     def __call__(self, model: AuditedModel, batch: Batch, trace: Trace, *, seed: int) -> pa.Table:
-        """Costs no forward pass beyond the trace."""
+        """Costs no forward pass beyond the trace; of a transformer, the last layer anew."""
+        if isinstance(model, Resumes):
+            return ScopedUniform(Scope(rows="read"))(model, batch, trace, seed=seed)
         rows = Rows("uniform", model.sites[0].name)
         for block in blocks(rows.long_enough(cases(model, batch, trace, needed_by="uniform"))):
             attention = block.real / block.lengths[:, None]
@@ -44,7 +47,13 @@ class Permuted:
     draws: int = 100
 
     def __call__(self, model: AuditedModel, batch: Batch, trace: Trace, *, seed: int) -> pa.Table:
-        """Costs no forward pass beyond the trace, and draws × tokens multiplications an instance."""
+        """Costs no forward pass beyond the trace, and draws × tokens multiplications an instance.
+
+        Of a transformer the rows of the last site that the prediction is read from are permuted, in all heads alike,
+        which costs its last layer anew each draw; there are no exact moments.
+        """
+        if isinstance(model, Resumes):
+            return ScopedPermuted(Scope(rows="read"), self.draws)(model, batch, trace, seed=seed)
         rows = Rows("permuted", model.sites[0].name)
         found = cases(model, batch, trace, needed_by="permuted")
         for block in blocks(rows.long_enough(found), self.draws):

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from attnaudit import tables
 from attnaudit.core import Attention, Batch, Site, Trace
+from attnaudit.counterfactual.outcome import epsilon_of
 from attnaudit.counterfactual.scoped import Resumes, Scope, divergence, free_weights
 from attnaudit.errors import UnsupportedModelError
 from attnaudit.models.interface import AuditedModel
@@ -97,6 +98,19 @@ class ScopedAdversary:
                     loss.backward()
                     optimiser.step()
         return best
+
+
+@dataclass(frozen=True, slots=True)
+class AdversarialRows:
+    """`ScopedAdversary` on the rows of the last site that the prediction is read from: what is shown."""
+
+    epsilon: float | None = None
+    steps: int = 150
+
+    def __call__(self, model: AuditedModel, batch: Batch, trace: Trace, *, seed: int) -> pa.Table:
+        """Costs `steps` forward and backward passes of the last layer."""
+        ask = ScopedAdversary(Scope(rows="read"), epsilon_of(self.epsilon, batch), self.steps)
+        return ask(model, batch, trace, seed=seed)
 
 
 @dataclass(slots=True)

@@ -9,9 +9,10 @@ from torch import Tensor
 
 from attnaudit.core import Batch
 from attnaudit.importance.from_attention import Pooled
-from attnaudit.importance.gradient import Gradient
+from attnaudit.importance.gradient import Gradient, GradientNorm
 from attnaudit.importance.integrated import IntegratedGradients
 from attnaudit.importance.leave_one_out import LeaveOneOut
+from attnaudit.importance.readings import AllLayers, AttentionGradient, Rollout
 from attnaudit.models.interface import AuditedModel
 
 
@@ -26,8 +27,12 @@ class Measure(Protocol):
 
 MEASURES: dict[str, Measure] = {
     "attention": Pooled(),
+    "attention_all_layers": AllLayers(),
+    "attention_rollout": Rollout(),
+    "attention_gradient": AttentionGradient(),
     "gradient_detached": Gradient(detached=True),
     "gradient_full": Gradient(detached=False),
+    "gradient_norm": GradientNorm(),
     "integrated_gradients": IntegratedGradients(),
     "leave_one_out": LeaveOneOut(),
 }

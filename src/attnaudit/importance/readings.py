@@ -7,7 +7,7 @@ its prediction: the marker's, the last token's, or the mean of all where it read
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
@@ -17,15 +17,7 @@ from attnaudit.core import Attention, Batch, Site, Trace
 from attnaudit.errors import UnsupportedModelError
 from attnaudit.importance.objective import NONE, predicted_probability
 from attnaudit.models.interface import AuditedModel
-
-
-@runtime_checkable
-class ReadsRows(Protocol):
-    """A model that says from which rows of its last site it reads: `first`, `last` or `all`."""
-
-    @property
-    def row(self) -> str:
-        """Which rows."""
+from attnaudit.models.shown import ReadsRows, rows_read
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,14 +121,6 @@ def _read(
     model: AuditedModel, batch: Batch, attention: Float[Tensor, "batch query token"]
 ) -> Float[Tensor, "batch step token"]:
     """The row, or the mean of the rows, that the prediction is read from; 0 on markers and padding."""
-    rows = model.row if isinstance(model, ReadsRows) else "all"
-    lengths = batch.token_mask.sum(dim=1)
-    match rows:
-        case "first":
-            read = attention[:, 0]
-        case "last":
-            read = attention[torch.arange(len(batch), device=lengths.device), lengths - 1]
-        case _:
-            real = batch.token_mask[:, :, None]
-            read = (attention * real).sum(dim=1) / lengths[:, None]
-    return (read * batch.audit_mask)[:, None]
+    if not isinstance(model, ReadsRows):
+        raise UnsupportedModelError("readings of attention need a transformer, which says what rows it reads")
+    return (rows_read(model, batch, attention) * batch.audit_mask)[:, None]

@@ -74,7 +74,7 @@ KNOWN: Mapping[str, tuple[str, ...]] = {
         *("diabetes", "anemia"),
         *("file", "hub"),
     ),
-    "model": ("attentive", "earlier"),
+    "model": ("attentive", "earlier", "transformer"),
     "encoder": ("bilstm", "cnn", "average"),
     "attention": ("additive", "dot", "uniform"),
     "goal": ("imitate", "hide"),
@@ -82,7 +82,11 @@ KNOWN: Mapping[str, tuple[str, ...]] = {
         *("words-1", "words-nopunct-1", "spaces-1"),
         *("general-1", "general-nopunct-1", "alphanumeric-1", "clinical-1"),
     ),
-    "measure": ("attention", "gradient_detached", "gradient_full", "integrated_gradients", "leave_one_out"),
+    "measure": (
+        *("attention", "attention_all_layers", "attention_rollout", "attention_gradient"),
+        *("gradient_detached", "gradient_full", "gradient_norm", "integrated_gradients"),
+        "leave_one_out",
+    ),
     "erasure": ("by_rank", "re_encoded"),
     "counterfactual": (
         "permuted",
@@ -93,6 +97,7 @@ KNOWN: Mapping[str, tuple[str, ...]] = {
         "adversarial_search",
         "adversarial_paper",
         "same_weights",
+        "adversarial_rows",
     ),
 }
 """Every name that a spec may use, by what it names; tests hold them against the packages that mean them."""
@@ -159,6 +164,24 @@ class Earlier(Strict):
     encoder: Annotated[str, _known("encoder", outside=True)] | None = Field(
         None,
         description="if its encoder is from outside, that one, `module:Class`: a run folder imports nothing",
+    )
+
+
+class Transformer(Strict):
+    """A classifier of `transformers`, audited as it is."""
+
+    name: Literal["transformer"] = "transformer"
+    path: str = Field(description="folder of the model with its tokeniser, or its name on the hub")
+    classes: tuple[str, ...] | None = Field(
+        None,
+        description="names of the classes in the order of the outputs; the model's own, else the corpus's",
+    )
+    too_long: Literal["refuse", "truncate"] = Field(
+        "refuse", description="what is done with a text that is longer than the model can read"
+    )
+    sites: str | None = Field(
+        None,
+        description="regular expression on the names of modules: which attention is meant, where that is not plain",
     )
 
 
@@ -267,6 +290,17 @@ class SameWeights(Strict):
     )
 
 
+class AdversarialRows(Strict):
+    """Of a transformer: the furthest attention (JSD) in the rows it reads, within `epsilon` (TVD), that a search finds.
+
+    A lower bound.
+    """
+
+    name: Literal["adversarial_rows"] = "adversarial_rows"
+    epsilon: float | None = Field(None, gt=0, lt=1, description=_EPSILON)
+    steps: int = Field(150, ge=1, le=100_000)
+
+
 class RemovedByRank(Strict):
     """The highest ranked words lose their attention, by every measure and at random: when does the decision flip?"""
 
@@ -349,7 +383,11 @@ TaskSpec = Annotated[
     _before_task,
 ]
 ModelSpec = Annotated[
-    Annotated[Attentive, Tag("attentive")] | Annotated[Earlier, Tag("earlier")], _tag_model, _before_model
+    Annotated[Attentive, Tag("attentive")]
+    | Annotated[Earlier, Tag("earlier")]
+    | Annotated[Transformer, Tag("transformer")],
+    _tag_model,
+    _before_model,
 ]
 MeasureSpec = Annotated[
     Annotated[Measure, Tag("measure")] | Annotated[Outside, Tag("outside")], _tag_measure, _before_measure
@@ -363,6 +401,7 @@ CounterfactualSpec = Annotated[
     | Annotated[AdversarialSearch, Tag("adversarial_search")]
     | Annotated[AdversarialPaper, Tag("adversarial_paper")]
     | Annotated[SameWeights, Tag("same_weights")]
+    | Annotated[AdversarialRows, Tag("adversarial_rows")]
     | Annotated[Outside, Tag("outside")],
     _tag_counter,
     _before_counter,
@@ -390,6 +429,13 @@ PARTS: Mapping[str, tuple[type[BaseModel], ...]] = {
 """The classes that the sections of a spec may hold, in the order of a reader."""
 
 
+_OF_TRANSFORMERS: Mapping[str, Any] = {
+    "measures": ("attention", "gradient_full", "gradient_norm", "leave_one_out"),
+    "counterfactuals": ("permuted", "uniform", "adversarial_rows"),
+    "erasures": ("re_encoded",),
+}
+
+
 class Spec(Strict):
     """One audit: which model, on which data, with which questions.
 
@@ -412,6 +458,14 @@ class Spec(Strict):
         None, ge=1, strict=True, description="audit only so many instances, drawn with the seed"
     )
     keep_text: bool = Field(True, description="write texts into tables and report")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _questions_of_a_transformer(cls, values: Any) -> Any:
+        """What a transformer is asked where nothing is said: not all that a pooled attention can be asked."""
+        model = values.get("model") if isinstance(values, Mapping) else None
+        name = model.get("name") if isinstance(model, Mapping) else getattr(model, "name", model)
+        return {**_OF_TRANSFORMERS, **values} if name == "transformer" else values
 
     @field_validator("measures", "counterfactuals", "erasures")
     @classmethod
@@ -459,7 +513,8 @@ class Spec(Strict):
         """The modules of everything that is named from outside."""
         entries = [self.task, *self.measures, *self.counterfactuals]
         names = [entry.name for entry in entries if isinstance(entry, Outside)]
-        names += [self.model.encoder] if self.model.encoder and ":" in self.model.encoder else []
+        encoder = getattr(self.model, "encoder", None) or ""
+        names += [encoder] if ":" in encoder else []
         return [name.partition(":")[0] for name in names]
 
     def plain(self) -> dict[str, Any]:

@@ -15,6 +15,7 @@ PLACES = (
     ("task", "diagnoses"),
     ("task", "split_ids"),
     ("model", "run"),
+    ("model", "path"),
     ("model", "vectors"),
     ("model", "guide"),
     ("train", "goal", "run"),

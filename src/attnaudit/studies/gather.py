@@ -23,7 +23,7 @@ from attnaudit.core import Progress, silent
 from attnaudit.errors import SpecError, StoreError
 from attnaudit.named import AUDITED, HIDING
 from attnaudit.result import Result
-from attnaudit.spec import NUMBERS_VERSION, Attentive, Hide, Imitate, Measure, Spec
+from attnaudit.spec import NUMBERS_VERSION, Attentive, Hide, Imitate, Measure, Spec, Transformer
 from attnaudit.spec.companions import Companions
 from attnaudit.spec.policy import Policy
 from attnaudit.studies import controls
@@ -58,6 +58,10 @@ def plan(base: Spec, folder: Path, asked: Companions) -> list[Training]:
     """
     if asked.seeds == 1 and not {*asked.kinds} - {"controls"}:
         return []
+    if isinstance(base.model, Transformer):
+        raise SpecError(
+            f"nothing can be trained like the transformer {base.model.path}, since how it was trained is not known"
+        )
     if not isinstance(base.model, Attentive):
         raise SpecError(
             f"nothing can be trained like a model that was taken from {base.model.run}; ask for seeds and other "
@@ -246,7 +250,7 @@ def _known_answers(one: controls.Known, cache: Path, before: Mapping[str, Any]) 
 
 def _encoder_modules(base: Spec) -> list[str]:
     """The module of an encoder from outside: the models that borrow attention from the run have it inside."""
-    encoder = base.model.encoder or ""
+    encoder = getattr(base.model, "encoder", None) or ""
     return [encoder.partition(":")[0]] if ":" in encoder else []
 
 

@@ -1,0 +1,123 @@
+"""A transformer from a folder or the hub: its weights as safetensors alone, and no code of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from attnaudit.errors import ModelError, UnsupportedModelError
+
+_GENERIC = "LABEL_"
+"""How the library names outputs that nobody named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pretrained:
+    """A classifier with its tokeniser, and a digest of everything that its numbers come from."""
+
+    model: Any
+    tokenizer: Any
+    digest: str
+
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        """Names of the classes by output; None where they were never named."""
+        labels = self.model.config.id2label
+        names = tuple(str(labels[number]) for number in range(len(labels)))
+        return None if all(name.startswith(_GENERIC) for name in names) else names
+
+
+def pretrained(path: str) -> Pretrained:
+    """The classifier in a folder, or that of a name on the hub, in float32.
+
+    Raises:
+        ModelError: `transformers` is not installed, there is no such model, or it cannot be loaded.
+        UnsupportedModelError: its weights are pickled, it needs code of its own, or it is no classifier of texts.
+    """
+    try:
+        from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
+    except ImportError:
+        raise ModelError(
+            "a transformer needs the package `transformers`: pip install 'attnaudit[transformers]'"
+        ) from None
+    folder = Path(path)
+    if folder.is_dir():
+        _refuse_pickles(folder)
+    loading = {"trust_remote_code": False}
+    try:
+        config = AutoConfig.from_pretrained(path, **loading)
+        with _quiet():
+            model, report = AutoModelForSequenceClassification.from_pretrained(
+                path,
+                config=config,
+                dtype="float32",
+                use_safetensors=True,
+                output_loading_info=True,
+                **loading,
+            )
+        tokenizer = AutoTokenizer.from_pretrained(path, **loading)
+    except (OSError, ValueError, ImportError) as error:
+        said = " ".join(str(error).split())[:300]
+        if "trust_remote_code" in said:
+            raise UnsupportedModelError(
+                f"{path}: the model comes with code of its own, which is not run; only what `transformers` itself "
+                "knows can be audited"
+            ) from None
+        raise ModelError(f"{path}: no classifier of texts can be loaded from there: {said}") from None
+    if missing := sorted(report["missing_keys"]):
+        raise UnsupportedModelError(
+            f"{path}: holds no trained classifier: {', '.join(f'`{name}`' for name in missing[:4])} "
+            f"{'is' if len(missing) == 1 else 'are'} missing from its weights; fine-tune it first"
+        )
+    return Pretrained(model.eval(), tokenizer, _digest(model, tokenizer))
+
+
+def _refuse_pickles(folder: Path) -> None:
+    safe = any(folder.glob("*.safetensors"))
+    pickled = sorted(
+        path.name for suffix in ("*.bin", "*.pt", "*.pth", "*.ckpt") for path in folder.glob(suffix)
+    )
+    if not safe and pickled:
+        raise UnsupportedModelError(
+            f"{folder}: its weights are pickled ({pickled[0]}), and reading them runs whatever is in them; save them "
+            "as safetensors (`model.save_pretrained(folder)`)"
+        )
+    if not safe:
+        raise ModelError(f"{folder}: holds no weights (`*.safetensors`)")
+
+
+def _digest(model: Any, tokenizer: Any) -> str:
+    """Of configuration, weights and vocabulary: what numbers depend on, and no folder."""
+    config = {
+        key: value
+        for key, value in sorted(model.config.to_diff_dict().items())
+        if not key.startswith(("_", "transformers"))
+    }
+    sha = hashlib.sha256(repr(config).encode())
+    for name, value in sorted(model.state_dict().items()):
+        sha.update(name.encode() + value.detach().cpu().contiguous().numpy().tobytes())
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    sha.update((repr(tokenizer) if backend is None else backend.to_str()).encode())
+    return sha.hexdigest()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the library's progress bar and its report of what is missing: that is said here, once."""
+    from transformers.utils import logging as library
+
+    shown, logger = library.is_progress_bar_enabled(), logging.getLogger("transformers.modeling_utils")
+    level = logger.level
+    library.disable_progress_bar()
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        if shown:
+            library.enable_progress_bar()
