@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from attnaudit import store
 from attnaudit.agreement import agreement, plausibility, rationale_share
-from attnaudit.card import Answer, Policy, Use, by_class, card, uses, without_model
+from attnaudit.card import GIVEN, IMPORTED, Answer, Policy, Use, by_class, card, uses, without_model
 from attnaudit.card.controls import Control, controls_of, lead, lines
 from attnaudit.errors import SpecError
 from attnaudit.per_instance import PerInstance, per_instance
@@ -56,6 +56,11 @@ class Result:
         return "imported" in self.manifest["model"]
 
     @property
+    def transformer(self) -> bool:
+        """Whether the model is a transformer that was given."""
+        return self.manifest["model"].get("name") == "transformer"
+
+    @property
     def spec(self) -> Spec:
         """What was asked.
 
@@ -89,7 +94,8 @@ class Result:
     def answers(self, policy: Policy | None = None) -> list[Answer]:
         """The answers by a policy (that of the run where none is given), overall and by predicted class."""
         answers = card(self.tables["summary"], self.groups, policy or self.policy)
-        return without_model(answers) if self.imported else answers
+        why = IMPORTED if self.imported else GIVEN if self.transformer else None
+        return answers if why is None else without_model(answers, why)
 
     def uses(self, policy: Policy | None = None) -> list[Use]:
         """What the answers allow this attention to be used for, by a policy."""

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from captum.attr import InputXGradient
+from captum.attr import InputXGradient, Saliency
 from captum.attr import IntegratedGradients as CaptumIntegrated
 
 from attnaudit.errors import UnsupportedModelError
-from attnaudit.importance.gradient import Gradient
+from attnaudit.importance.gradient import Gradient, GradientNorm
 from attnaudit.importance.integrated import attributed
 from attnaudit.importance.leave_one_out import LeaveOneOut
 from attnaudit.importance.readings import AllLayers, AttentionGradient, LastLayer, Rollout
@@ -93,7 +93,7 @@ def test_attention_times_gradient_is_what_taking_the_weights_away_changes_at_fir
 
 def test_gradients_are_captums(model: Any) -> None:
     batch = model.encode(TEXTS)
-    found = Gradient(detached=False)(model, batch)
+    found, norms = Gradient(detached=False)(model, batch), GradientNorm()(model, batch)
     signed = attributed(model, batch, 60)
     vectors = model.embed(batch).detach()
     predicted = model.trace(batch).logits[:, 0].argmax(dim=-1)
@@ -109,6 +109,10 @@ def test_gradients_are_captums(model: Any) -> None:
         real = batch.token_mask[number]
         torch.testing.assert_close(
             found[number, 0][real], products.sum(dim=-1)[0].abs()[real].detach(), rtol=1e-3, atol=1e-6
+        )
+        slopes = Saliency(output).attribute(own.clone().requires_grad_(), target=target, abs=False)
+        torch.testing.assert_close(
+            norms[number, 0][real], slopes.norm(dim=-1)[0][real].detach(), rtol=1e-3, atol=1e-6
         )
         integrated = CaptumIntegrated(output).attribute(
             own, target=target, n_steps=60, internal_batch_size=60

@@ -17,11 +17,23 @@ from attnaudit.card.exclusiveness import exclusiveness
 from attnaudit.card.necessity import necessity
 from attnaudit.card.removal import removal
 from attnaudit.card.uses import Use, uses
-from attnaudit.card.without_model import without_model
+from attnaudit.card.without_model import GIVEN, IMPORTED, without_model
 from attnaudit.spec.policy import Policy
 from attnaudit.summary import OVERALL, lookup
 
-__all__ = ["Answer", "Policy", "Use", "Verdict", "by_class", "card", "uses", "verdict", "without_model"]
+__all__ = [
+    "GIVEN",
+    "IMPORTED",
+    "Answer",
+    "Policy",
+    "Use",
+    "Verdict",
+    "by_class",
+    "card",
+    "uses",
+    "verdict",
+    "without_model",
+]
 
 _ASKED: Mapping[str, Callable[[Numbers, str, Policy], Answer]] = {
     "agreement": agreement,

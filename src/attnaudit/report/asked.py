@@ -35,7 +35,7 @@ def asked(manifest: Mapping[str, Any], beside: str = "") -> Facts:
         *_read(manifest.get("model", {})),
         ("Model", _model(manifest.get("model", {}))),
     ]
-    if not manifest.get("model", {}).get("from"):
+    if not manifest.get("model", {}).get("from") and not _is_transformer(manifest.get("model", {})):
         facts.append(("Training", _training(spec.get("train", {}))))
     facts += [
         ("Measures of importance", ", ".join(worded(entry["name"]) for entry in spec["measures"]) or "none"),
@@ -165,7 +165,29 @@ def _read(model: Mapping[str, Any]) -> Facts:
     return [("Fields", text)]
 
 
+def _is_transformer(model: Mapping[str, Any]) -> bool:
+    return bool(model.get("name") == "transformer")
+
+
+_ROWS = {"first": "row of the first token", "last": "row of the last token", "all": "mean of all rows"}
+
+
+def _transformer(model: Mapping[str, Any]) -> str:
+    sites = model["self_test"]["sites"]
+    last = list(sites.values())[-1]
+    too_long = "" if model["too_long"] == "refuse" else ", texts cut to what it reads"
+    return (
+        f"{model['class']} ({model['type']}), taken as it was given: {len(sites)} sites of attention, "
+        f"{last['heads']} heads in the last, {model['parameters']:,} parameters{too_long}. Shown as its attention: "
+        f"the last site’s {_ROWS[model['row']]}, from which it reads its prediction, mean of the heads; a word has "
+        "the sum of its pieces. Self-test passed: captured and untouched logits differ by "
+        f"{model['self_test']['difference']:.1g}, and an edit of one text moves no other"
+    )
+
+
 def _model(model: Mapping[str, Any]) -> str:
+    if _is_transformer(model):
+        return _transformer(model)
     encoder = str(model.get("encoder", "unknown"))
     parts = [f"{_ENCODERS.get(encoder, encoder)} with {model.get('attention', 'unknown')} attention"]
     if "hidden" in model:
@@ -208,6 +230,7 @@ def _counterfactual(entry: Mapping[str, Any]) -> str:
         "adversarial_search": "adversarial, by the paper’s search",
         "adversarial_paper": "adversarial, by the search as published (epsilon 0.05)",
         "same_weights": "the same weights on other words, between certified bounds",
+        "adversarial_rows": "adversarial, by a search over the rows the prediction is read from",
     }.get(entry["name"], worded(entry["name"]))
     parameters = _parameters({key: value for key, value in entry.items() if key != "name"})
     return f"{name} ({parameters})" if parameters else name

@@ -291,9 +291,9 @@ class SameWeights(Strict):
 
 
 class AdversarialRows(Strict):
-    """Of a transformer: the furthest attention (JSD) in the rows it reads, within `epsilon` (TVD), that a search finds.
+    """Of a transformer: the furthest attention (JSD) that a search finds in the rows it reads, a lower bound.
 
-    A lower bound.
+    Within `epsilon` (TVD) of the output.
     """
 
     name: Literal["adversarial_rows"] = "adversarial_rows"
