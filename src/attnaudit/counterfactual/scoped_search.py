@@ -72,7 +72,9 @@ class ScopedAdversary:
 
     def _searched(self, model: AuditedModel, batch: Batch, trace: Trace, seed: int) -> _Found:
         if not isinstance(model, Resumes):
-            raise UnsupportedModelError("replacing attention by scope needs a transformer")
+            raise UnsupportedModelError(
+                "`adversarial_rows` needs a transformer; `adversarial` is for models with one attention"
+            )
         sites = self.scope.sites(model)
         given = model.before(batch, sites[0])
         own = {site: trace.attention[site].detach() for site in sites}
