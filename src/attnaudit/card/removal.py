@@ -2,7 +2,8 @@
 
 Two numbers decide: words that lose their attention while the encoder's states stay, and words that are deleted so
 that the text is encoded anew. A model that attends beside what it uses is found out by the second alone: its states
-carry the words that decide to where it attends.
+carry the words that decide to where it attends. So the second may decide alone, which it must where attention is
+not the only way of the words into the prediction (transformers); the first may not.
 """
 
 from __future__ import annotations
@@ -39,8 +40,7 @@ def removal(numbers: Numbers, group: str, policy: Policy) -> Answer:
         return not_answered(_QUESTION, group, "undetermined", said, threshold=asked)
     parts = [_part(how, sooner, asked, policy) for how, sooner in run.items()]
     answer = answer_by(_QUESTION, group, parts, _gradient(numbers, group))
-    missing = [_NOT_RUN[how] for how in _HOW if how not in run]
-    return half_answered(answer, f"{missing[0]}; {_ASK}") if missing else answer
+    return answer if "delete" in run else half_answered(answer, f"words were not deleted; {_ASK}")
 
 
 _HOW = {
@@ -50,7 +50,6 @@ _HOW = {
 
 
 _ASK = "a run does so unless its spec has other `erasures`."
-_NOT_RUN = {"renormalise": "attention was not taken away", "delete": "words were not deleted"}
 
 
 def _part(how: str, sooner: Estimate, asked: float, policy: Policy) -> Part:
@@ -64,13 +63,17 @@ def _part(how: str, sooner: Estimate, asked: float, policy: Policy) -> Part:
 
 
 def _gradient(numbers: Numbers, group: str) -> str:
-    sooner = {
-        subject: other.value
-        for (experiment, subject, of, statistic), other in numbers.items()
-        if (experiment, of, statistic) == ("erasure", group, SOONER)
-        and subject.endswith(", renormalise")
-        and "×" not in subject
-        and other.value is not None
-    }
-    gradient = gradient_of(sooner)
-    return "" if gradient is None else f" In order of the gradient: {sooner[gradient]:.0%}."
+    """How the gradient's order does, by the first way that was asked."""
+    for how in _HOW:
+        sooner = {
+            subject: other.value
+            for (experiment, subject, of, statistic), other in numbers.items()
+            if (experiment, of, statistic) == ("erasure", group, SOONER)
+            and subject.endswith(f", {how}")
+            and "×" not in subject
+            and other.value is not None
+        }
+        gradient = gradient_of(sooner)
+        if gradient is not None:
+            return f" In order of the gradient: {sooner[gradient]:.0%}."
+    return ""

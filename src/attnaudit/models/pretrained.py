@@ -37,7 +37,8 @@ def pretrained(path: str) -> Pretrained:
 
     Raises:
         ModelError: `transformers` is not installed, there is no such model, or it cannot be loaded.
-        UnsupportedModelError: its weights are pickled, it needs code of its own, or it is no classifier of texts.
+        UnsupportedModelError: its weights are in a file that runs code when it is read, it needs code of its own, or
+            it holds no trained classifier.
     """
     try:
         from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
@@ -47,7 +48,7 @@ def pretrained(path: str) -> Pretrained:
         ) from None
     folder = Path(path)
     if folder.is_dir():
-        _refuse_pickles(folder)
+        _refuse_code(folder)
     loading = {"trust_remote_code": False}
     try:
         config = AutoConfig.from_pretrained(path, **loading)
@@ -61,9 +62,8 @@ def pretrained(path: str) -> Pretrained:
                 **loading,
             )
         tokenizer = AutoTokenizer.from_pretrained(path, **loading)
-    except (
-        Exception
-    ) as error:  # of whatever kind: what is in a folder from elsewhere decides what the library raises
+    except Exception as error:
+        # Of whatever kind: what stands in a folder from elsewhere decides what the library raises.
         said = " ".join(str(error).split())[:300]
         if "trust_remote_code" in said:
             raise UnsupportedModelError(
@@ -79,14 +79,14 @@ def pretrained(path: str) -> Pretrained:
     return Pretrained(model.eval(), tokenizer, _digest(model, tokenizer))
 
 
-def _refuse_pickles(folder: Path) -> None:
+def _refuse_code(folder: Path) -> None:
     safe = any(folder.glob("*.safetensors"))
-    pickled = sorted(
+    others = sorted(
         path.name for suffix in ("*.bin", "*.pt", "*.pth", "*.ckpt") for path in folder.glob(suffix)
     )
-    if not safe and pickled:
+    if not safe and others:
         raise UnsupportedModelError(
-            f"{folder}: its weights are pickled ({pickled[0]}), and reading them runs whatever is in them; save them "
+            f"{folder}: its weights are in `{others[0]}`, and reading such a file runs whatever is in it; save them "
             "as safetensors (`model.save_pretrained(folder)`)"
         )
     if not safe:

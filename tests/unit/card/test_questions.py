@@ -102,16 +102,17 @@ def test_the_other_number_is_named_beside_the_worst() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("gone", "left", "why"),
-    [(DELETED, SOONER, "words were not deleted"), (SOONER, DELETED, "attention was not taken away")],
-)
-def test_one_way_to_remove_words_can_only_speak_against(gone, left, why) -> None:
+def test_words_that_lose_their_attention_only_can_only_speak_against() -> None:
     """A model that attends beside what it uses passes with fixed states, and only deletion finds it out."""
-    half = answer("removal", {gone: None})
+    half = answer("removal", {DELETED: None})
     assert half.verdict == "undetermined"
-    assert f"Both this and another number are asked, and {why}" in half.sentence
-    assert answer("removal", {gone: None, left: (0.5, 0.4, 0.6, 200)}).verdict == "not supported"
+    assert "Both this and another number are asked, and words were not deleted" in half.sentence
+    assert answer("removal", {DELETED: None, SOONER: (0.5, 0.4, 0.6, 200)}).verdict == "not supported"
+
+
+def test_deletion_decides_alone_where_attention_cannot_be_taken_away() -> None:
+    assert answer("removal", {SOONER: None}).verdict == "supported"
+    assert answer("removal", {SOONER: None, DELETED: (0.5, 0.4, 0.6, 200)}).verdict == "not supported"
 
 
 def test_an_open_number_is_open_too_only_beside_an_open_one() -> None:
