@@ -67,7 +67,7 @@ def test_scores_are_finite_and_not_negative(name: str, form: str) -> None:
 @pytest.mark.parametrize("name", OF_LAYERS)
 def test_a_reading_of_layers_refuses_a_model_of_one_attention(name: str) -> None:
     model = tiny.model()
-    with pytest.raises(UnsupportedModelError, match="readings of attention need"):
+    with pytest.raises(UnsupportedModelError, match="readings of attention over layers need one stack"):
         MEASURES[name](model, model.encode(tiny.instances(4)))
 
 

@@ -157,11 +157,6 @@ def test_outputs_without_names_are_the_classes_of_the_corpus(place: Path, tmp_pa
 # --- what is refused -------------------------------------------------------------------------------------
 
 
-def refused(place: Path, tmp_path: Path, error: type[Exception], message: str, **changes: Any) -> None:
-    with pytest.raises(error, match=message):
-        audit(spec(place, **changes), store=tmp_path / "runs")
-
-
 def test_other_classes_than_the_corpus_has_are_refused(place: Path, tmp_path: Path) -> None:
     saved(tmp_path / "named", classes=("a", "b", "c"))
     task = {"name": "file", "path": str(place / "data.csv")}
@@ -202,13 +197,17 @@ def test_a_model_without_a_trained_classifier_is_refused(tmp_path: Path) -> None
         pretrained(str(tmp_path / "whole"))
 
 
-@pytest.mark.parametrize("content", [None, "", "{}", '{"model_type": "bert", "num_hidden_layers": "x"}'])
-def test_what_is_no_model_is_refused_in_words(tmp_path: Path, content: str | None) -> None:
+def test_a_folder_that_is_not_there_is_said_plainly(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="there is no such folder"):
+        pretrained(str(tmp_path / "none"))
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"model_type": "bert", "num_hidden_layers": "x"}'])
+def test_what_is_no_model_is_refused_in_words(tmp_path: Path, content: str) -> None:
     folder = tmp_path / "none"
-    if content is not None:
-        folder.mkdir()
-        (folder / "config.json").write_text(content)
-        (folder / "model.safetensors").write_bytes(b"")
+    folder.mkdir()
+    (folder / "config.json").write_text(content)
+    (folder / "model.safetensors").write_bytes(b"")
     with pytest.raises(ModelError, match="no classifier of texts can be loaded"):
         pretrained(str(folder))
 
@@ -218,9 +217,17 @@ def test_nothing_is_trained_beside_a_model_that_was_given(run: Result) -> None:
         gather(run, Companions.parse({"seeds": 3, "controls": False}))
 
 
-def test_questions_of_pooled_attention_are_refused(place: Path, tmp_path: Path) -> None:
-    for kind in ("adversarial", "same_weights"):
-        refused(
-            place, tmp_path, UnsupportedModelError, f"`{kind}", counterfactuals=[kind], measures=["attention"]
-        )
-    refused(place, tmp_path, UnsupportedModelError, "`by_rank", erasures=["by_rank"], counterfactuals=[])
+@pytest.mark.parametrize(
+    "changes", [{"counterfactuals": ["adversarial", "same_weights"]}, {"erasures": ["by_rank"]}]
+)
+def test_questions_of_one_attention_are_refused_before_anything_is_read(place: Path, changes: Any) -> None:
+    with pytest.raises(SpecError, match="cannot be asked of a transformer"):
+        spec(place, **changes)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"measures": ["attention_rollout"]}, {"counterfactuals": ["adversarial_rows"]}]
+)
+def test_questions_of_layers_are_refused_of_a_model_with_one_attention(changes: Any) -> None:
+    with pytest.raises(SpecError, match="cannot be asked of a model with one attention"):
+        Spec.parse({"task": "planted", **changes})

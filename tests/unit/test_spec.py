@@ -40,7 +40,7 @@ def test_all_faults_are_named_at_once_with_place_and_nearest_name() -> None:
         "`task.belo`: unknown setting `belo`: did you mean `below`?",
         "did you mean `bilstm`?",
         "`train.epochs`: input should be greater than or equal to 1, found 0",
-        "unknown measure `atention`: did you mean `attention`?",
+        "unknown measure `atention`: did you mean `attention` or",
         "`counterfactuals.0.draws`",
         "did you mean `seed`?",
     ):

@@ -217,8 +217,8 @@ def run(
         values = merged(values, setting_of(setting))
     asked = Spec.parse(values, source=str(spec) if spec else "spec")
     if search and all(entry.name != "adversarial_search" for entry in asked.counterfactuals):
-        with_search = (*asked.counterfactuals, AdversarialSearch())
-        asked = asked.model_copy(update={"counterfactuals": with_search})
+        with_search = [*asked.plain()["counterfactuals"], AdversarialSearch().model_dump()]
+        asked = Spec.parse(asked.plain() | {"counterfactuals": with_search}, source="`--search`")
     companions = companions_of(seeds, beside, hide, controls=not no_controls)
     how = _How(device, threads, limits.size_of(memory), jobs_of(jobs, threads))
     _audit(asked, store, companions, policy_of(policy), how, as_json=as_json)

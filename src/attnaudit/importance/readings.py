@@ -34,7 +34,7 @@ class LastLayer:
     @torch.no_grad()
     def __call__(self, model: AuditedModel, batch: Batch) -> Float[Tensor, "batch step token"]:
         """Costs a forward pass."""
-        attention = _layers(model, model.trace(batch))[-1]
+        attention = model.trace(batch).attention[model.sites[-1]]
         if self.head is not None:
             if self.head >= attention.shape[1]:
                 raise UnsupportedModelError(
@@ -108,11 +108,13 @@ class AttentionGradient:
 def _layers(model: AuditedModel, trace: Trace) -> list[Attention]:
     """The attention within the text, a layer each, from the first to the last."""
     layers = list(trace.attention.values())
+    across = [site.name for site in model.sites if site.kind != "self"]
     shapes = {(layer.shape[2], layer.shape[3]) for layer in layers}
-    if len(shapes) > 1 or any(queries != tokens for queries, tokens in shapes):
+    if across or len(shapes) > 1 or any(queries != tokens for queries, tokens in shapes):
+        found = f"`{across[0]}`, which does not" if across else "sites of different lengths"
         raise UnsupportedModelError(
-            "readings of attention need sites within one text, all as long as it; found queries × tokens of "
-            f"{', '.join(f'{queries} × {tokens}' for queries, tokens in sorted(shapes))}"
+            "readings of attention over layers need one stack of them, in which every token attends to all of the "
+            f"text; found {found}"
         )
     return layers
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from attnaudit.models.attentive import SCORERS, AttentiveModel
 from attnaudit.models.checkpoint import from_plain, load, save, to_plain
 from attnaudit.models.encoders import ENCODERS
-from attnaudit.models.interface import AuditedModel, check_attention
+from attnaudit.models.interface import AuditedModel, TextModel, check_attention
+from attnaudit.models.transformer import Transformer
 
-MODELS: dict[str, type[AttentiveModel]] = {"attentive": AttentiveModel}
+MODELS: dict[str, type[TextModel]] = {"attentive": AttentiveModel, "transformer": Transformer}
 
 __all__ = [
     "ENCODERS",
@@ -15,6 +16,8 @@ __all__ = [
     "SCORERS",
     "AttentiveModel",
     "AuditedModel",
+    "TextModel",
+    "Transformer",
     "check_attention",
     "from_plain",
     "load",

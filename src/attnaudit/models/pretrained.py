@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -49,10 +48,13 @@ def pretrained(path: str) -> Pretrained:
     folder = Path(path)
     if folder.is_dir():
         _refuse_code(folder)
+    elif path.startswith((".", "/", "~", "\\")) or path.count("/") > 1:
+        raise ModelError(f"{path}: there is no such folder")
     loading = {"trust_remote_code": False}
     try:
-        config = AutoConfig.from_pretrained(path, **loading)
         with _quiet():
+            config = AutoConfig.from_pretrained(path, **loading)
+            tokenizer = AutoTokenizer.from_pretrained(path, **loading)
             model, report = AutoModelForSequenceClassification.from_pretrained(
                 path,
                 config=config,
@@ -61,7 +63,6 @@ def pretrained(path: str) -> Pretrained:
                 output_loading_info=True,
                 **loading,
             )
-        tokenizer = AutoTokenizer.from_pretrained(path, **loading)
     except Exception as error:
         # Of whatever kind: what stands in a folder from elsewhere decides what the library raises.
         said = " ".join(str(error).split())[:300]
@@ -110,16 +111,15 @@ def _digest(model: Any, tokenizer: Any) -> str:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the library's progress bar and its report of what is missing: that is said here, once."""
+    """Without the library's progress bar and its remarks: what is missing is said here, once."""
     from transformers.utils import logging as library
 
-    shown, logger = library.is_progress_bar_enabled(), logging.getLogger("transformers.modeling_utils")
-    level = logger.level
+    shown, level = library.is_progress_bar_enabled(), library.get_verbosity()
     library.disable_progress_bar()
-    logger.setLevel(logging.ERROR)
+    library.set_verbosity_error()
     try:
         yield
     finally:
-        logger.setLevel(level)
+        library.set_verbosity(level)
         if shown:
             library.enable_progress_bar()

@@ -14,7 +14,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_map
 
 from attnaudit.core import Site
 
@@ -65,10 +64,10 @@ def given_again(model: nn.Module, given: Given, rows: Tensor) -> Iterator[None]:
     def chosen(value: Any) -> Any:
         if isinstance(value, Tensor) and value.ndim and len(value) == given.batch:
             return value.index_select(0, rows)
-        return value
+        return type(value)(map(chosen, value)) if type(value) in (tuple, list) else value
 
     def instead(output: Any, *_inputs: Any, **_more: Any) -> Any:
-        return tree_map(chosen, output)
+        return chosen(output)
 
     with ExitStack() as restore:
         for name, output in given.outputs.items():

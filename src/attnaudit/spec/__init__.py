@@ -429,6 +429,13 @@ PARTS: Mapping[str, tuple[type[BaseModel], ...]] = {
 """The classes that the sections of a spec may hold, in the order of a reader."""
 
 
+_OF_ONE_ATTENTION = (
+    *("adversarial", "adversarial_exact", "adversarial_bracket", "adversarial_search", "adversarial_paper"),
+    *("same_weights", "by_rank"),
+)
+_OF_LAYERS = ("attention_all_layers", "attention_rollout", "adversarial_rows")
+"""What only a read-out of one attention can be asked, and what only a transformer can."""
+
 _OF_TRANSFORMERS: Mapping[str, Any] = {
     "measures": ("attention", "gradient_full", "gradient_norm", "leave_one_out"),
     "counterfactuals": ("permuted", "uniform", "adversarial_rows"),
@@ -474,6 +481,16 @@ class Spec(Strict):
         if twins := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"{', '.join(f'`{name}`' for name in twins)} must stand there only once")
         return entries
+
+    @model_validator(mode="after")
+    def _asks_what_the_model_has(self) -> Spec:
+        transformer = isinstance(self.model, Transformer)
+        whole = "a transformer" if transformer else "a model with one attention"
+        others = _OF_ONE_ATTENTION if transformer else _OF_LAYERS
+        asked = [*self.measures, *self.counterfactuals, *self.erasures]
+        if wrong := [entry.name for entry in asked if entry.name in others]:
+            raise ValueError(f"{', '.join(f'`{name}`' for name in wrong)} cannot be asked of {whole}")
+        return self
 
     @model_validator(mode="after")
     def _imitates_what_can_learn(self) -> Spec:
