@@ -202,3 +202,18 @@ def test_half_precision_one_text_and_other_things_are_refused() -> None:
         opened(torch.nn.Linear(2, 2), tokenizer, TEXTS),
     ):
         pass
+
+
+def test_a_last_site_that_attends_over_something_else_is_refused() -> None:
+    from transformers import FunnelConfig, FunnelForSequenceClassification
+
+    torch.manual_seed(0)
+    config = FunnelConfig(
+        **tiny.SIZES, block_sizes=[1, 1, 1], d_model=32, n_head=4, d_head=8, d_inner=40, num_decoder_layers=1
+    )
+    model = FunnelForSequenceClassification(config)
+    with (
+        pytest.raises(UnsupportedModelError, match=r"attends over \d+ things where the texts have"),
+        opened(model, tiny.tokenizer(), tiny.texts(12, 9)),
+    ):
+        pass

@@ -297,9 +297,15 @@ class Transformer:
         """Hold the model against itself on some texts, and see from which rows it reads.
 
         Raises:
-            UnsupportedModelError: see `attnaudit.capture.check`.
+            UnsupportedModelError: see `attnaudit.capture.check`; or the last site does not attend over the text.
         """
         self.checked = check(self.model, lambda: self._logits(batch), sites=self._pattern)
+        name, last = list(self.checked.sites.items())[-1]
+        if last.tokens != batch.token_ids.shape[1]:
+            raise UnsupportedModelError(
+                f"the last site, `{name}`, attends over {last.tokens} things where the texts have "
+                f"{batch.token_ids.shape[1]} pieces; name the sites that attend over the text (`sites`)"
+            )
         with torch.no_grad():
             self.sites = tuple(self.trace(batch).attention)
             self._resumes = self._same_from(batch, self.sites[-1])
