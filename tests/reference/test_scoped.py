@@ -13,7 +13,9 @@ from attnaudit.counterfactual import scoped, scoped_search
 from attnaudit.counterfactual.scoped import Scope, ScopedPermuted, ScopedUniform, head_effects, permuted_by
 from attnaudit.counterfactual.scoped_search import ScopedAdversary
 from attnaudit.errors import UnsupportedModelError
+from attnaudit.importance.readings import LastLayer
 from attnaudit.models.transformer import Transformer, opened
+from attnaudit.models.words import by_word
 from tests import tiny_transformers as tiny
 
 TEXTS = tiny.texts(5, 8, 3, 1)
@@ -188,7 +190,16 @@ def test_the_adversary_is_far_and_keeps_the_output(
         assert row["output_tvd"] <= 0.05
         assert row["attention_jsd"] == pytest.approx(best[number], abs=2e-3)
         assert row["attention_jsd"] > 0.02
-    assert rows[3]["status"] == "too_short"
+    assert (rows[3]["status"], rows[3]["weights"]) == ("too_short", None)
+    own_words = [of_text[0] for of_text in by_word(batch, LastLayer()(model, batch))]
+    for row, words in zip(rows[:3], own_words, strict=False):
+        if scope.rows != "read":
+            assert row["weights"] is None
+            continue
+        weights = torch.tensor(row["weights"])
+        assert weights.shape == words.shape
+        assert weights.sum() == pytest.approx(float(words.sum()), abs=1e-5)  # what markers have they keep
+        assert (weights - words).abs().max() > 0.01
 
 
 def mean_jsd(model: Any, batch: Any, trace: Any, used: Any, scope: Scope, number: int) -> float:

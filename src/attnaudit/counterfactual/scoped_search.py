@@ -21,7 +21,9 @@ from attnaudit.counterfactual.outcome import epsilon_of
 from attnaudit.counterfactual.scoped import Resumes, Scope, divergence, free_weights
 from attnaudit.errors import UnsupportedModelError
 from attnaudit.models.interface import AuditedModel
+from attnaudit.models.shown import rows_read
 from attnaudit.models.suffix import Given
+from attnaudit.models.words import by_word
 from attnaudit.stats.divergence import LN2
 from attnaudit.stats.draws import generator
 
@@ -51,7 +53,9 @@ class ScopedAdversary:
         found = self._searched(model, batch, trace, seed)
         words = batch.n_audited if batch.word_ids is None else batch.word_ids.amax(dim=1) + 1
         enough = (words > 1).tolist()
-        nothing = dict.fromkeys(("certified_upper_jsd", "logit_mean", "logit_variance", "weights"), None)
+        nothing = dict.fromkeys(("certified_upper_jsd", "logit_mean", "logit_variance"), None)
+        shown = [of_text[0].tolist() for of_text in by_word(batch, found.shown[:, None])]
+        kept = self.scope.rows == "read"  # else there is no one attention that could be shown
         return tables.build(
             "counterfactual",
             {
@@ -64,6 +68,9 @@ class ScopedAdversary:
                 "output_tvd": _known(found.tvd, enough),
                 "flipped": _known(found.flipped, enough),
                 "attention_jsd": _known(found.jsd.clip(0.0, LN2), enough),
+                "weights": [
+                    of_text if kept and known else None for of_text, known in zip(shown, enough, strict=True)
+                ],
                 "status": ["ok" if known else "too_short" for known in enough],
             }
             | nothing,
@@ -81,7 +88,7 @@ class ScopedAdversary:
         free = {site: free_weights(model, batch, own[site], self.scope) for site in sites}
         values = {site: _start(batch, own[site], free[site], seed) for site in sites}
         output = torch.softmax(trace.logits[:, 0].detach().double(), dim=-1)
-        best = _Found.none(len(batch))
+        best = _Found.own(_shown(model, batch, own[sites[-1]]))
         optimiser = torch.optim.Adam(list(values.values()), lr=self.learning_rate)
         with torch.enable_grad():
             for step in range(self.steps + 1):
@@ -91,9 +98,9 @@ class ScopedAdversary:
                 jsd = torch.stack([divergence(own[site], used[site], free[site]) for site in sites]).mean(
                     dim=0
                 )
-                best.keep(
-                    tvd.detach(), jsd.detach(), moved.argmax(dim=-1) != output.argmax(dim=-1), self.epsilon
-                )
+                shown = _shown(model, batch, used[sites[-1]].detach())
+                flipped = moved.argmax(dim=-1) != output.argmax(dim=-1)
+                best.keep(tvd.detach(), jsd.detach(), flipped, shown, self.epsilon)
                 if step < self.steps:
                     loss = (self.penalty * (tvd - self.epsilon).clamp(min=0.0) - jsd).sum()
                     optimiser.zero_grad()
@@ -117,22 +124,33 @@ class AdversarialRows:
 
 @dataclass(slots=True)
 class _Found:
-    """The furthest attention of each text so far that keeps the output; at first its own."""
+    """The furthest attention of each text so far that keeps the output; at first its own.
+
+    `shown` is what would be shown of it: of the last of its sites the rows that are read, mean of the heads.
+    """
 
     tvd: Float[np.ndarray, " batch"]
     jsd: Float[np.ndarray, " batch"]
     flipped: np.ndarray
+    shown: Float[Tensor, "batch token"]
 
     @classmethod
-    def none(cls, texts: int) -> _Found:
-        return cls(np.zeros(texts), np.zeros(texts), np.zeros(texts, dtype=bool))
+    def own(cls, shown: Float[Tensor, "batch token"]) -> _Found:
+        texts = len(shown)
+        return cls(np.zeros(texts), np.zeros(texts), np.zeros(texts, dtype=bool), shown)
 
-    def keep(self, tvd: Tensor, jsd: Tensor, flipped: Tensor, epsilon: float) -> None:
+    def keep(self, tvd: Tensor, jsd: Tensor, flipped: Tensor, shown: Tensor, epsilon: float) -> None:
         """Take what is further and within ε."""
         further = ((tvd <= epsilon) & (jsd > torch.as_tensor(self.jsd, device=jsd.device))).cpu().numpy()
         self.tvd[further] = tvd.cpu().numpy()[further]
         self.jsd[further] = jsd.cpu().numpy()[further]
         self.flipped[further] = flipped.cpu().numpy()[further]
+        at = torch.from_numpy(further).to(shown.device)
+        self.shown = torch.where(at[:, None], shown, self.shown)
+
+
+def _shown(model: Resumes, batch: Batch, attention: Attention) -> Float[Tensor, "batch token"]:
+    return rows_read(model, batch, attention.mean(dim=1)) * batch.audit_mask
 
 
 def _start(batch: Batch, own: Attention, free: Tensor, seed: int) -> Tensor:
