@@ -57,19 +57,18 @@ def tokenizer(*, markers: bool = True) -> Any:
 SIZES: dict[str, Any] = {"vocab_size": 5 + 2 * len(WORDS), "initializer_range": 0.3, "num_labels": 3}
 
 
-def bert(*, seed: int = 0, **changes: Any) -> Any:
+def bert(*, seed: int = 0, initializer: float = 0.3) -> Any:
     """Two layers, four heads; reads its first row."""
     from transformers import BertConfig, BertForSequenceClassification
 
     torch.manual_seed(seed)
     config = BertConfig(
-        **SIZES,
+        **SIZES | {"initializer_range": initializer},
         hidden_size=32,
         num_hidden_layers=2,
         num_attention_heads=4,
         intermediate_size=40,
         max_position_embeddings=64,
-        **changes,
     )
     return BertForSequenceClassification(config)
 

@@ -20,7 +20,7 @@ import torch
 from jaxtyping import Float, Int
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialise
-from torch import Tensor
+from torch import Tensor, nn
 
 from attnaudit import memory, text
 from attnaudit.core import Batch, Progress, Trace, silent
@@ -58,8 +58,8 @@ class Epoch:
 
 
 @dataclass(slots=True)
-class _Progress:
-    """All that a run needs to go on from the end of an epoch."""
+class Learned:
+    """All that a training needs to go on from the end of an epoch."""
 
     epochs: list[Epoch] = field(default_factory=list)
     best: int = 0
@@ -114,9 +114,9 @@ def fit(
         fused=True,
     )
     at_once = max(1, min(_TRAINING_TOKENS, memory.limit() // model.bytes_per_token))
-    state = _Progress()
+    state = Learned()
     if checkpoint is not None and checkpoint.exists():
-        state = _take_up(checkpoint, model, optimiser) or state
+        state = take_up(checkpoint, model, optimiser) or state
     for number in range(len(state.epochs) + 1, settings.epochs + 1):
         model.train()
         total = 0.0
@@ -152,7 +152,7 @@ def fit(
             state.best = number
             state.best_state = {name: value.detach().clone() for name, value in model.state_dict().items()}
         if checkpoint is not None:
-            _write(checkpoint, model, optimiser, state)
+            keep(checkpoint, model, optimiser, state)
     model.load_state_dict(state.best_state)
     model.eval()
     return state.epochs, state.best
@@ -259,7 +259,7 @@ def _target(instance: Instance) -> int:
     return instance.target
 
 
-def _write(path: Path, model: AttentiveModel, optimiser: torch.optim.Optimizer, state: _Progress) -> None:
+def keep(path: Path, model: nn.Module, optimiser: torch.optim.Optimizer, state: Learned) -> None:
     """Everything at once or nothing: a kill leaves the last epoch whole."""
     tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
     tensors |= {f"best.{name}": value for name, value in state.best_state.items()}
@@ -271,10 +271,10 @@ def _write(path: Path, model: AttentiveModel, optimiser: torch.optim.Optimizer, 
     write_atomically(path, serialise(whole, metadata))
 
 
-def _take_up(path: Path, model: AttentiveModel, optimiser: torch.optim.Optimizer) -> _Progress | None:
+def take_up(path: Path, model: nn.Module, optimiser: torch.optim.Optimizer) -> Learned | None:
     """The state at the end of the last whole epoch; None when the file was damaged, so that training starts anew."""
     try:
-        with safe_open(str(path), framework="pt", device=str(model.device)) as file:
+        with safe_open(str(path), framework="pt", device=str(next(model.parameters()).device)) as file:
             metadata = file.metadata()
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a dict
     except SafetensorError:
@@ -286,7 +286,7 @@ def _take_up(path: Path, model: AttentiveModel, optimiser: torch.optim.Optimizer
         slots.setdefault(int(number), {})[slot] = value
     optimiser.load_state_dict(optimiser.state_dict() | {"state": slots})
     epochs = [Epoch(**values) for values in json.loads(metadata["epochs"])]
-    return _Progress(epochs, int(metadata["best"]), _under("best.", tensors))
+    return Learned(epochs, int(metadata["best"]), _under("best.", tensors))
 
 
 def _under(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -1,7 +1,7 @@
 """The command line: which commands there are, in the order of the help, and how each ends.
 
-`training`, `reproduction` and `reading` hold the commands. Each makes values of its arguments and leaves the work to
-the rest of the package.
+`training`, `tuning`, `reproduction` and `reading` hold the commands. Each makes values of its arguments and leaves the
+work to the rest of the package.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 
 from attnaudit import memory as limits
-from attnaudit.cli import reading, reproduction, training
+from attnaudit.cli import reading, reproduction, training, tuning
 from attnaudit.errors import AuditError
 from attnaudit.harmless import printable
 
@@ -28,6 +28,7 @@ app = typer.Typer(
 _COMMANDS: dict[str, Callable[..., None]] = {
     "demo": training.demo,
     "run": training.run,
+    "train": tuning.train,
     "import": training.import_scores,
     "report": reading.report,
     "reproduce": reproduction.reproduce,

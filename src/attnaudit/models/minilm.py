@@ -118,14 +118,25 @@ def _of_one_length(lengths: Sequence[int]) -> Iterator[list[int]]:
             yield rows[start : start + _WORDS]
 
 
-def _loaded() -> tuple[Any, Any]:
-    """Tokeniser and model from the folder in the package, which is not imported: it would load much more."""
-    from transformers import AutoTokenizer, BertModel
+def minilm_folder() -> Path:
+    """Where the package holds the model; the package is not imported, since it would load much more.
 
+    Raises:
+        SpecError: the extra `minilm` is not installed.
+        DataError: the package is damaged.
+    """
+    source_version()
     found = importlib.util.find_spec(_PACKAGE.replace("-", "_"))
     if found is None or not found.submodule_search_locations:
         raise DataError(f"the package `{_PACKAGE}` has no module; install it again")
-    folder = str(Path(found.submodule_search_locations[0]) / "model")
+    return Path(found.submodule_search_locations[0]) / "model"
+
+
+def _loaded() -> tuple[Any, Any]:
+    """Tokeniser and model from the folder in the package."""
+    from transformers import AutoTokenizer, BertModel
+
+    folder = str(minilm_folder())
     try:
         # Random numbers of the run are not to depend on whether the words were in the cache.
         with torch.random.fork_rng(devices=[]), _without_bars():

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from attnaudit.errors import ModelError, UnsupportedModelError
 
@@ -39,6 +41,34 @@ def pretrained(path: str) -> Pretrained:
         UnsupportedModelError: its weights are in a file that runs code when it is read, it needs code of its own, or
             it holds no trained classifier.
     """
+    model, tokenizer, missing = _loaded(path)
+    if missing:
+        raise UnsupportedModelError(
+            f"{path}: holds no trained classifier: {', '.join(f'`{name}`' for name in missing[:4])} "
+            f"{'is' if len(missing) == 1 else 'are'} missing from its weights; fine-tune it first (`attnaudit train`)"
+        )
+    return Pretrained(model.eval(), tokenizer, _digest(model, tokenizer))
+
+
+def untrained(path: str, classes: Sequence[str], seed: int) -> tuple[Any, Any]:
+    """A pre-trained encoder or decoder with a new head for the classes, drawn with the seed; and its tokeniser.
+
+    Raises:
+        ModelError, UnsupportedModelError: as for `pretrained`; or more than the head is missing.
+    """
+    labels = {"id2label": dict(enumerate(classes)), "label2id": {name: n for n, name in enumerate(classes)}}
+    torch.manual_seed(seed)
+    model, tokenizer, missing = _loaded(path, num_labels=len(classes), ignore_mismatched_sizes=True, **labels)
+    own = f"{model.base_model_prefix}."
+    if gone := [name for name in missing if name.startswith(own) and "pool" not in name]:
+        raise UnsupportedModelError(
+            f"{path}: its weights lack {', '.join(f'`{name}`' for name in gone[:4])}, so it is not pre-trained"
+        )
+    return model, tokenizer
+
+
+def _loaded(path: str, **changes: Any) -> tuple[Any, Any, list[str]]:
+    """Model, tokeniser, and the names of the weights that are not there."""
     try:
         from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
     except ImportError:
@@ -51,9 +81,10 @@ def pretrained(path: str) -> Pretrained:
     elif path.startswith((".", "/", "~", "\\")) or path.count("/") > 1:
         raise ModelError(f"{path}: there is no such folder")
     loading = {"trust_remote_code": False}
+    sizes = {"ignore_mismatched_sizes": changes.pop("ignore_mismatched_sizes", False)}
     try:
         with _quiet():
-            config = AutoConfig.from_pretrained(path, **loading)
+            config = AutoConfig.from_pretrained(path, **changes, **loading)
             tokenizer = AutoTokenizer.from_pretrained(path, **loading)
             model, report = AutoModelForSequenceClassification.from_pretrained(
                 path,
@@ -61,6 +92,7 @@ def pretrained(path: str) -> Pretrained:
                 dtype="float32",
                 use_safetensors=True,
                 output_loading_info=True,
+                **sizes,
                 **loading,
             )
     except Exception as error:
@@ -72,12 +104,7 @@ def pretrained(path: str) -> Pretrained:
                 "knows can be audited"
             ) from None
         raise ModelError(f"{path}: no classifier of texts can be loaded from there: {said}") from None
-    if missing := sorted(report["missing_keys"]):
-        raise UnsupportedModelError(
-            f"{path}: holds no trained classifier: {', '.join(f'`{name}`' for name in missing[:4])} "
-            f"{'is' if len(missing) == 1 else 'are'} missing from its weights; fine-tune it first"
-        )
-    return Pretrained(model.eval(), tokenizer, _digest(model, tokenizer))
+    return model, tokenizer, sorted(report["missing_keys"])
 
 
 def _refuse_code(folder: Path) -> None:
