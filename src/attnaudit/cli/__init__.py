@@ -1,7 +1,7 @@
 """The command line: which commands there are, in the order of the help, and how each ends.
 
-`training`, `tuning`, `reproduction` and `reading` hold the commands. Each makes values of its arguments and leaves the
-work to the rest of the package.
+`training`, `tuning`, `reproduction` and `reading` hold the commands. Each makes values of its arguments and leaves
+the work to the rest of the package.
 """
 
 from __future__ import annotations
