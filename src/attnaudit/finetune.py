@@ -23,6 +23,7 @@ from attnaudit.core import Progress, silent
 from attnaudit.errors import DataError, ModelError, StoreError
 from attnaudit.instance import Instance
 from attnaudit.models.pieces import TRUNCATE, Pieces, pieces
+from attnaudit.models.pretrained import without_remarks
 from attnaudit.stats.classification import classification_scores
 from attnaudit.train import Epoch, Learned, Schedule, bucketed, keep, take_up
 
@@ -138,8 +139,9 @@ def save(model: Any, tokenizer: Any, folder: Path) -> None:
     draft = folder.with_name(f"{folder.name}.partial-model")
     shutil.rmtree(draft, ignore_errors=True)
     try:
-        model.save_pretrained(draft)
-        tokenizer.save_pretrained(draft)
+        with without_remarks():
+            model.save_pretrained(draft)
+            tokenizer.save_pretrained(draft)
         draft.rename(folder)
     except OSError as error:
         raise StoreError(f"{folder}: cannot be written: {error.strerror}") from None

@@ -83,7 +83,7 @@ def _loaded(path: str, **changes: Any) -> tuple[Any, Any, list[str]]:
     loading = {"trust_remote_code": False}
     sizes = {"ignore_mismatched_sizes": changes.pop("ignore_mismatched_sizes", False)}
     try:
-        with _quiet():
+        with without_remarks():
             config = AutoConfig.from_pretrained(path, **changes, **loading)
             tokenizer = AutoTokenizer.from_pretrained(path, **loading)
             model, report = AutoModelForSequenceClassification.from_pretrained(
@@ -137,8 +137,8 @@ def _digest(model: Any, tokenizer: Any) -> str:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Without the library's progress bar and its remarks: what is missing is said here, once."""
+def without_remarks() -> Iterator[None]:
+    """Without the progress bars and remarks of the library: what has to be said is said here, once."""
     from transformers.utils import logging as library
 
     shown, level = library.is_progress_bar_enabled(), library.get_verbosity()
