@@ -24,6 +24,7 @@ from attnaudit.models.interface import (
     replay_by_trace,
 )
 from tests import tiny
+from tests.contract.test_measures import OF_LAYERS
 
 
 class OnlyFourMembers:
@@ -178,6 +179,8 @@ def test_fallbacks_serve_a_model_with_four_members() -> None:
     assert not isinstance(bare, Deletes)
     texts = tiny.instances(2, 11)
     for name, measure in MEASURES.items():
+        if name in OF_LAYERS:
+            continue
         expected = measure(full, full.encode(texts))
         assert torch.allclose(measure(bare, bare.encode(texts)), expected, atol=1e-6), name
 

@@ -11,8 +11,6 @@ import typer
 from attnaudit.cli.options import DATA, MODEL, AsJson, Threads
 from attnaudit.cli.values import task_of
 from attnaudit.errors import SpecError
-from attnaudit.models.minilm import minilm_folder
-from attnaudit.models.vectors import MINILM
 from attnaudit.spec import Spec
 from attnaudit.terminal import progress_bars
 from attnaudit.wording import quality_line
@@ -65,7 +63,9 @@ def train(
     import torch
 
     from attnaudit.finetune import can_halve, finetune, save
+    from attnaudit.models.minilm import minilm_folder
     from attnaudit.models.pretrained import untrained
+    from attnaudit.models.vectors import MINILM
     from attnaudit.store import write_atomically
     from attnaudit.tasks import read
     from attnaudit.tasks.corpus import divided
